@@ -1,0 +1,33 @@
+import type { CallContext } from 'nice-grpc';
+import type { Logger } from './log.js';
+
+/** On whose behalf a call is made. */
+export interface Principal {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** What a call made on behalf of another inherits: who, how long, and until when anybody still waits for the answer. */
+export interface Within {
+  readonly principal: Principal;
+  readonly deadline: Date;
+  readonly signal: AbortSignal;
+}
+
+/** What a handler gets beside the request. `signal` is aborted when the caller leaves or the deadline passes: pass it on. */
+export type Call = CallContext & Within & { readonly log: Logger };
+
+/** The mesh's own work outside of any call, for example a relay. */
+export function background(work: { tenant: string; timeoutMs: number; signal?: AbortSignal }): Within {
+  const timeout = AbortSignal.timeout(work.timeoutMs);
+  return {
+    principal: { tenant: work.tenant, subject: 'replymesh', scopes: new Set() },
+    deadline: new Date(Date.now() + work.timeoutMs),
+    signal: work.signal ? AbortSignal.any([work.signal, timeout]) : timeout,
+  };
+}
+
+/** Metadata that carries the principal from service to service. The gateway alone takes callers from outside, by token. */
+export const TENANT_KEY = 'x-replymesh-tenant';
+export const SUBJECT_KEY = 'x-replymesh-subject';

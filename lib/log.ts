@@ -1,0 +1,28 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import { type Logger, pino } from 'pino';
+
+export type { Logger };
+
+/** What an error may show in a log: its kind, code and stack frames. Messages stay out where a library may have put data into them. */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { name, code, reason } = error as Error & { code?: unknown; reason?: unknown };
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 12).map((line) => line.trim());
+  // drizzle's query error carries SQL parameters, and so customers' text, in its message; its cause is the database's own error.
+  const message = name === 'DrizzleQueryError' || 'query' in error ? undefined : error.message;
+  return { type: name, code, reason, message, frames, cause: error.cause === undefined ? undefined : describeError(error.cause) };
+}
+
+/** Structured log on stdout, one JSON object a line, with the ids of the active span. No customer text, no secret is ever logged. */
+export const log: Logger = pino({
+  level: process.env['REPLYMESH_LOG_LEVEL'] ?? 'info',
+  base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'replymesh', pid: process.pid },
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label) => ({ level: label }) },
+  serializers: { err: describeError, error: describeError },
+  redact: { paths: ['text', 'query', 'reply', 'prompt', 'authorization', '*.text', '*.authorization', '*.apiKey', '*.password'], censor: '[withheld]' },
+  mixin: () => {
+    const span = trace.getActiveSpan()?.spanContext();
+    return span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
+  },
+});

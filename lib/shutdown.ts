@@ -1,0 +1,51 @@
+import { StartError } from './errors.js';
+import { describeError, log } from './log.js';
+
+/** A part of a process that can be ended. */
+export interface Closable {
+  close(): Promise<void>;
+}
+
+/** Ends the parts one after the other on SIGTERM or SIGINT, then the process: with 0, or with 1 when a part failed or took longer than `limitMs`. */
+export function onShutdown(parts: readonly Closable[], limitMs = 15_000): void {
+  let closing = false;
+  const shutdown = (signal: string): void => {
+    if (closing) return;
+    closing = true;
+    log.info({ signal }, 'shutting down');
+    setTimeout(() => process.exit(1), limitMs).unref();
+    void closeInOrder(parts).then((failed) => {
+      log.info({ failed }, 'stopped');
+      process.exit(failed === 0 ? 0 : 1);
+    });
+  };
+  process.on('SIGTERM', shutdown);
+  process.on('SIGINT', shutdown);
+}
+
+async function closeInOrder(parts: readonly Closable[]): Promise<number> {
+  let failed = 0;
+  for (const part of parts) {
+    try {
+      await part.close();
+    } catch (error) {
+      failed += 1;
+      log.error({ error: describeError(error) }, 'a part did not close');
+    }
+  }
+  return failed;
+}
+
+/** What nobody caught ends the process: an expected failure at start with its message and 78 (EX_CONFIG), anything else with a log line and 70 (EX_SOFTWARE). */
+export function endOnFailure(): void {
+  const end = (error: unknown): void => {
+    if (error instanceof StartError) {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(78);
+    }
+    log.fatal({ error: describeError(error) }, 'unexpected failure');
+    process.exit(70);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

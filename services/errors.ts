@@ -1,0 +1,75 @@
+import { Status } from 'nice-grpc';
+import type { ErrorReason } from '../gen/replymesh/type/v1/error.js';
+import { defineErrors, kitErrors } from '../lib/errors.js';
+
+type Reason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
+type None = Record<never, string>;
+
+/** The one catalogue: every reason of `ErrorReason`, its status code and its message. `docs/reference/errors.md` is generated from it. */
+export const { specs, fault, fail } = defineErrors({
+  ...kitErrors,
+  RATE_LIMITED: {
+    code: Status.RESOURCE_EXHAUSTED,
+    message: (m: { limit: number }) => `More than ${m.limit} requests a second came from this caller. Retry after the time in RetryInfo.`,
+  },
+  MESSAGE_TOO_LARGE: {
+    code: Status.RESOURCE_EXHAUSTED,
+    message: (m: { max_bytes: number }) => `The message is larger than ${m.max_bytes} bytes. Send less at once.`,
+  },
+  ROUTE_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (_: None) => 'There is no such method or route. The routes are in docs/reference/api.md.',
+  },
+  BODY_MALFORMED: {
+    code: Status.INVALID_ARGUMENT,
+    message: (_: None) => "The body is not the JSON of this method's request.",
+  },
+  LABEL_SPACE_UNKNOWN: {
+    code: Status.NOT_FOUND,
+    message: (m: { space: string; known: string }) => `Label space "${m.space}" is not in this bundle. Use one of: ${m.known}.`,
+  },
+  INFERENCE_BUSY: {
+    code: Status.RESOURCE_EXHAUSTED,
+    message: (m: { queued: number }) => `All model workers are busy and ${m.queued} requests wait. Retry after the time in RetryInfo.`,
+  },
+  QUERY_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string }) => `No query has the id "${m.id}".`,
+  },
+  ARTICLE_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string }) => `No article has the id "${m.id}".`,
+  },
+  ARTICLE_EXISTS: {
+    code: Status.ALREADY_EXISTS,
+    message: (m: { id: string }) => `An article with the id "${m.id}" exists already. Update it, or choose another id.`,
+  },
+  ARTICLE_CHANGED: {
+    code: Status.ABORTED,
+    message: (m: { id: string }) => `Article "${m.id}" has changed since you read it. Read it again and repeat the change.`,
+  },
+  PAGE_TOKEN_INVALID: {
+    code: Status.INVALID_ARGUMENT,
+    message: (_: None) => 'The page token was not made for this list and these filters. Start again without one.',
+  },
+  REQUEST_ID_REUSED: {
+    code: Status.ALREADY_EXISTS,
+    message: (m: { request_id: string }) => `Request id "${m.request_id}" was used for a different request. Use a new one.`,
+  },
+  REQUEST_IN_PROGRESS: {
+    code: Status.ABORTED,
+    message: (m: { request_id: string }) => `The first request with id "${m.request_id}" is still being answered. Retry after the time in RetryInfo.`,
+  },
+  STORE_UNREACHABLE: {
+    code: Status.UNAVAILABLE,
+    message: (_: None) => 'The database does not answer. Retry in a moment.',
+  },
+  QUERY_NOT_ACCEPTED: {
+    code: Status.UNAVAILABLE,
+    message: (_: None) => 'The message could not be stored anywhere, and so was not accepted. Retry in a moment.',
+  },
+  LANGUAGE_MODEL_FAILED: {
+    code: Status.UNAVAILABLE,
+    message: (_: None) => 'The language model endpoint does not answer.',
+  },
+} satisfies Record<Reason, { code: Status; message: (meta: never) => string }>);

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{lib,services,envoy,cli,test}/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    env: { REPLYMESH_LOG_LEVEL: 'silent' },
+  },
+});
