@@ -59,9 +59,7 @@ class Layer(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.head_width = config.width // config.heads
-        self.query = nn.Linear(config.width, config.width)
-        self.key = nn.Linear(config.width, config.width)
-        self.value = nn.Linear(config.width, config.width)
+        self.query_key_value = nn.Linear(config.width, 3 * config.width)
         self.attended = nn.Linear(config.width, config.width)
         self.attended_norm = nn.LayerNorm(config.width, eps=1e-12)
         self.inner = nn.Linear(config.width, config.inner_width)
@@ -74,7 +72,7 @@ class Layer(nn.Module):
         def split(x: Tensor) -> Tensor:
             return x.unflatten(-1, (self.heads, self.head_width)).transpose(1, 2)
 
-        query, key, value = split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden))
+        query, key, value = (split(x) for x in self.query_key_value(hidden).chunk(3, dim=-1))
         scores = query @ key.transpose(-1, -2) * self.head_width**-0.5 + bias
         mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
         hidden = self.attended_norm(hidden + self.attended(mixed))
@@ -141,10 +139,9 @@ def config_of(weights: Weights, heads: int, lower_layers: int) -> EncoderConfig:
     )
 
 
+_QUERY_KEY_VALUE = ("attention.self.query", "attention.self.key", "attention.self.value")
+
 _LAYER_NAMES = {
-    "query": "attention.self.query",
-    "key": "attention.self.key",
-    "value": "attention.self.value",
     "attended": "attention.output.dense",
     "attended_norm": "attention.output.LayerNorm",
     "inner": "intermediate.dense",
@@ -161,6 +158,10 @@ def load_stack(stack: Stack, weights: Weights, first: int) -> None:
         for ours, theirs in _LAYER_NAMES.items()
         for kind in ("weight", "bias")
     }
+    for index in range(len(stack.layers)):
+        for kind in ("weight", "bias"):
+            parts = [weights[f"encoder.layer.{first + index}.{name}.{kind}"] for name in _QUERY_KEY_VALUE]
+            state[f"layers.{index}.query_key_value.{kind}"] = torch.tensor(np.concatenate(parts))
     stack.load_state_dict(state)
 
 
@@ -196,6 +197,9 @@ def random_weights(config: EncoderConfig, seed: int) -> Weights:
     }
     shapes = {"inner": (inner, width), "outer": (width, inner)}
     for index in range(config.layers):
+        for theirs in _QUERY_KEY_VALUE:
+            weights[f"encoder.layer.{index}.{theirs}.weight"] = normal(width, width)
+            weights[f"encoder.layer.{index}.{theirs}.bias"] = normal(width)
         for ours, theirs in _LAYER_NAMES.items():
             name = f"encoder.layer.{index}.{theirs}"
             if ours.endswith("norm"):

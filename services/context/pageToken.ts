@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+
+/** What a page token is bound to: another tenant, list or filter makes it invalid. */
+export interface PageScope {
+  readonly tenant: string;
+  readonly list: string;
+  readonly filter: Readonly<Record<string, string | number | undefined>>;
+}
+
+/** Bytes of the scope's digest in a token. It keeps honest callers from mistakes; what a token can reach is the database's to say (row-level security). */
+const DIGEST_BYTES = 9;
+
+const digestOf = (scope: PageScope): string =>
+  createHash('sha256')
+    .update(JSON.stringify([scope.tenant, scope.list, Object.entries(scope.filter).sort(([a], [b]) => (a < b ? -1 : 1))]))
+    .digest()
+    .subarray(0, DIGEST_BYTES)
+    .toString('base64url');
+
+/** The token of the page after the row with this key. */
+export const pageTokenOf = (scope: PageScope, key: readonly (string | number)[]): string =>
+  Buffer.from(JSON.stringify([digestOf(scope), ...key])).toString('base64url');
+
+/** The key in a token, or undefined when it was not made for this scope, or for no list at all. */
+export function keyOf(scope: PageScope, token: string): (string | number)[] | undefined {
+  const text = Buffer.from(token, 'base64url').toString();
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts.shift() !== digestOf(scope)) return undefined;
+  const key: unknown[] = parts;
+  return key.every((part) => typeof part === 'string' || typeof part === 'number') ? key : undefined;
+}

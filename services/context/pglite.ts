@@ -1,0 +1,61 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
+import { drizzle } from 'drizzle-orm/pglite';
+import { StartError } from '../../lib/errors.js';
+import { describeError, log } from '../../lib/log.js';
+import { lockFolder } from './folderLock.js';
+import { migrate } from './migrate.js';
+import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
+import { withoutValues } from './storeFault.js';
+
+/** PGlite cannot interrupt a statement: it is one thread with the service. The setting is there for Postgres. */
+const NO_TIMEOUT_MS = 60_000;
+
+/** Opens the embedded database in `folder`, or in memory without one. Two processes on one folder lose data in silence, so that a lock file keeps the second out. @throws StartError */
+export async function openPglite(folder?: string): Promise<Store> {
+  if (folder !== undefined) mkdirSync(dirname(folder), { recursive: true });
+  const lock = folder === undefined ? undefined : lockFolder(`${folder}.lock`, process.pid);
+  try {
+    const db = await PGlite.create({ ...(folder === undefined ? {} : { dataDir: folder }), extensions: { vector } });
+    await db.exec(
+      Object.entries(SESSION_SETTINGS)
+        .map(([name, value]) => `SET ${name} = '${value}'`)
+        .join(';'),
+    );
+    const vectors = await migrate(drizzle(db) as unknown as Transaction);
+    return storeOf(db, vectors, () => lock?.release());
+  } catch (error) {
+    lock?.release();
+    if (error instanceof StartError || folder === undefined) throw error;
+    log.error({ error: describeError(error), folder }, 'the embedded database does not open');
+    throw new StartError(
+      `The embedded database in ${folder} does not open: the folder is damaged, or another version made it. ` +
+        'Move it away to start with an empty one, or restore a copy of it; set DATABASE_URL to use Postgres.',
+    );
+  }
+}
+
+function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
+  const transact = async <T>(identity: string, work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    try {
+      return await db.transaction(async (tx) => {
+        signal?.throwIfAborted();
+        await tx.exec(identity);
+        return await work(drizzle(tx as unknown as PGlite) as unknown as Transaction);
+      });
+    } catch (error) {
+      throw withoutValues(error);
+    }
+  };
+  return {
+    vectors,
+    within: (call, work) => transact(asTenant(call.principal.tenant, NO_TIMEOUT_MS), work, call.signal),
+    background: (work) => transact(asBackground, work),
+    close: async () => {
+      await db.close();
+      release();
+    },
+  };
+}

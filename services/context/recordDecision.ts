@@ -1,0 +1,130 @@
+import { sql } from 'drizzle-orm';
+import type { RecordDecisionResponse, ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
+import { Query } from '../../gen/replymesh/type/v1/decision.js';
+import { background } from '../../lib/call.js';
+import type { Handler } from '../../lib/server.js';
+import { fault } from '../errors.js';
+import type { Cache } from './cache.js';
+import { contextKey } from './contextKey.js';
+import { decisionWrite, type DecisionWrite } from './decisionRow.js';
+import { groupCommit, type Outcome } from './groupCommit.js';
+import { HONOURED_MS } from './reserveRequest.js';
+import { rowsOf, type Store, type Transaction } from './store.js';
+import { StatementRefused } from './storeFault.js';
+
+interface Parts {
+  readonly store: Store;
+  readonly cache: Cache;
+  readonly now: () => Date;
+}
+
+/** Most decisions in one transaction: enough to share its cost, few enough that it stays short. */
+const MAX_BATCH = 32;
+const COMMIT_TIMEOUT_MS = 5000;
+
+interface Item {
+  readonly write: DecisionWrite;
+  readonly query: Query;
+}
+
+export const recordDecision = ({ store, cache, now }: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
+  const byTenant = new Map<string, (item: Item) => Promise<RecordDecisionResponse>>();
+  const commitOf = (tenant: string) => {
+    const known = byTenant.get(tenant);
+    if (known) return known;
+    const made = groupCommit<Item, RecordDecisionResponse>({
+      // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
+      commit: (items) => store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, tenant, items, now())),
+      keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
+      mayBeOnes: (error) => error instanceof StatementRefused,
+      maxItems: MAX_BATCH,
+    });
+    byTenant.set(tenant, made);
+    return made;
+  };
+  return async (request, call) => {
+    const query = request.query as Query;
+    const { tenant } = call.principal;
+    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request.fingerprint, now()), query });
+    if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
+    return answer;
+  };
+};
+
+async function writeAll(tx: Transaction, tenant: string, items: readonly Item[], now: Date): Promise<Outcome<RecordDecisionResponse>[]> {
+  const created = await insert(tx, tenant, items.map((i) => i.write), now);
+  const rest = items.filter((i) => !created.has(i.write.id)).map((i) => i.write);
+  const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
+  return items.map(({ write, query }) => (created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(write, standing.get(write.id))));
+}
+
+/** Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it. One statement, so that one round trip. */
+async function insert(tx: Transaction, tenant: string, writes: readonly DecisionWrite[], now: Date): Promise<ReadonlySet<string>> {
+  // One order everywhere, so that two instances cannot wait for each other.
+  const input = JSON.stringify([...writes].sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
+  const at = now.toISOString();
+  const until = new Date(now.getTime() + HONOURED_MS).toISOString();
+  const rows = await rowsOf<{ id: string }>(
+    tx,
+    sql`
+      with input as materialized (
+        select * from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text, fingerprint text, query jsonb, interaction jsonb, event jsonb)
+      ), claimed as (
+        insert into request_reservations as held (tenant, request_id, fingerprint, query_id, completed, lease_until, honoured_until)
+        select ${tenant}, request_id, fingerprint, id, true, ${at}::timestamptz, ${until}::timestamptz from input where request_id <> ''
+        on conflict (tenant, request_id) do update
+          set fingerprint = excluded.fingerprint, query_id = excluded.query_id, completed = true, honoured_until = excluded.honoured_until
+          where held.honoured_until <= ${at}::timestamptz
+             or (not held.completed and (held.fingerprint = excluded.fingerprint or excluded.fingerprint = ''))
+        returning request_id
+      ), stored as (
+        insert into queries
+        select q.* from input, jsonb_populate_record(null::queries, input.query) q
+        where input.request_id = '' or input.request_id in (select request_id from claimed)
+        on conflict (tenant, id) do nothing
+        returning id
+      ), remembered as (
+        insert into interactions
+        select i.* from input join stored using (id), jsonb_populate_record(null::interactions, input.interaction) i
+        where jsonb_typeof(input.interaction) = 'object'
+        on conflict (tenant, id) do nothing
+      ), announced as (
+        insert into outbox (tenant, type, subject, payload, created_at)
+        select ${tenant}, event->>'type', id, event->'payload', ${at}::timestamptz from input join stored using (id)
+      )
+      select id from stored`,
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+interface Standing {
+  readonly id: string;
+  /** The record under the same id. */
+  readonly own: Uint8Array | null;
+  /** The record that holds the request id. */
+  readonly holder: Uint8Array | null;
+  readonly fingerprint: string | null;
+}
+
+async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): Promise<ReadonlyMap<string, Standing>> {
+  const input = JSON.stringify(writes.map(({ id, request_id }) => ({ id, request_id })));
+  const rows = await rowsOf<Standing>(
+    tx,
+    sql`
+      select i.id, own.record as own, holder.record as holder, held.fingerprint
+      from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text)
+      left join queries own on own.id = i.id
+      left join request_reservations held on held.request_id = i.request_id and i.request_id <> ''
+      left join queries holder on holder.id = held.query_id`,
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Which record stands for one that was not stored. */
+function outcomeOf(write: DecisionWrite, standing: Standing | undefined): Outcome<RecordDecisionResponse> {
+  if (standing?.own) return { ok: true, value: { query: Query.decode(standing.own), created: false } };
+  const sameRequest = standing?.fingerprint === write.fingerprint || write.fingerprint === '' || standing?.fingerprint === '';
+  if (!sameRequest) return { ok: false, error: fault('REQUEST_ID_REUSED', { request_id: write.request_id }) };
+  if (standing?.holder) return { ok: true, value: { query: Query.decode(standing.holder), created: false } };
+  return { ok: false, error: fault('STORE_UNREACHABLE', {}) };
+}

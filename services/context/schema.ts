@@ -1,0 +1,220 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  customType,
+  doublePrecision,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgPolicy,
+  pgRole,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
+
+/** The plain role that every request's transaction takes: row-level security binds it, as it does not bind owners and superusers. */
+export const APP_ROLE = 'replymesh_app';
+/** The plain role of the mesh's own work across tenants: it reaches only what its policies name. */
+export const BACKGROUND_ROLE = 'replymesh_background';
+/** Dimension of the embeddings that the vector index holds. */
+export const EMBEDDING_DIMENSION = 384;
+
+const app = pgRole(APP_ROLE).existing();
+const background = pgRole(BACKGROUND_ROLE).existing();
+
+const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
+const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+/** `real[]` as generated; `vectorColumn.ts` makes it `vector(384)` with its index where the server has pgvector. */
+const embedding = customType<{ data: string }>({ dataType: () => 'real[]' });
+
+/** Milliseconds, as everywhere in the mesh: a finer clock here would break keyset paging by times that went through JavaScript. */
+const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+const tenant = () => text('tenant').notNull();
+
+const OWN = sql`tenant = current_setting('replymesh.tenant', true)`;
+const ownTenant = () => pgPolicy('own_tenant', { for: 'all', to: app, using: OWN, withCheck: OWN });
+const everyTenant = () => pgPolicy('every_tenant', { for: 'all', to: background, using: sql`true`, withCheck: sql`true` });
+
+export const customers = pgTable(
+  'customers',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    displayName: text('display_name').notNull(),
+    tier: text('tier').notNull(),
+    language: text('language').notNull(),
+    /** `[{ key, value, type }]`, at most one for each key. */
+    facts: jsonb('facts').$type<{ key: string; value: string; type: string }[]>().notNull(),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.id] }), ownTenant()],
+);
+
+/** No foreign key to customers: somebody may write before anybody has stored a profile. */
+export const interactions = pgTable(
+  'interactions',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    customerId: text('customer_id').notNull(),
+    type: text('type').notNull(),
+    summary: text('summary').notNull(),
+    resolutionStatus: text('resolution_status').notNull(),
+    satisfactionScore: integer('satisfaction_score'),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.id] }), index('interactions_customer').on(t.tenant, t.customerId, t.createdAt), ownTenant()],
+);
+
+export const articles = pgTable(
+  'articles',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    title: text('title').notNull(),
+    body: text('body').notNull(),
+    language: text('language').notNull(),
+    audience: text('audience').notNull(),
+    intents: text('intents').array().notNull(),
+    version: bigint('version', { mode: 'number' }).notNull(),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.id] }), ownTenant()],
+);
+
+/** Language, audience and intents are the article's, repeated here so that a search reads one table. */
+export const passages = pgTable(
+  'passages',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    articleId: text('article_id').notNull(),
+    title: text('title').notNull(),
+    text: text('text').notNull(),
+    textSha256: text('text_sha256').notNull(),
+    language: text('language').notNull(),
+    audience: text('audience').notNull(),
+    intents: text('intents').array().notNull(),
+    words: tsvector('words').generatedAlwaysAs(
+      sql`setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, title), 'A') || setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, text), 'B')`,
+    ),
+    embedding: embedding('embedding'),
+    /** SHA-256 of the manifest of the bundle that made the embedding. */
+    bundleDigest: text('bundle_digest'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    foreignKey({ columns: [t.tenant, t.articleId], foreignColumns: [articles.tenant, articles.id] }).onDelete('cascade'),
+    index('passages_article').on(t.tenant, t.articleId),
+    index('passages_words').using('gin', t.words),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** One row for each message. `record` is the whole `replymesh.type.v1.Query`; the columns beside it are what lists and analytics ask for. */
+export const queries = pgTable(
+  'queries',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    requestId: text('request_id').notNull(),
+    customerId: text('customer_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    queryText: text('query_text').notNull(),
+    labelSpace: text('label_space').notNull(),
+    intent: text('intent').notNull(),
+    sentiment: text('sentiment').notNull(),
+    confidence: doublePrecision('confidence').notNull(),
+    priority: text('priority').notNull(),
+    priorityScore: doublePrecision('priority_score').notNull(),
+    action: text('action').notNull(),
+    reason: text('reason').notNull(),
+    responseText: text('response_text').notNull(),
+    responseTimeMs: doublePrecision('response_time_ms').notNull(),
+    escalationNeeded: boolean('escalation_needed').notNull(),
+    /** Predictive entropy in nats; null without inference. */
+    uncertaintyScore: doublePrecision('uncertainty_score'),
+    channel: text('channel').notNull(),
+    customerTier: text('customer_tier').notNull(),
+    /** SHA-256 of the bundle's manifest. */
+    modelVersion: text('model_version').notNull(),
+    record: bytea('record').notNull(),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index('queries_created_at').on(t.tenant, t.createdAt, t.id),
+    index('queries_customer_id').on(t.tenant, t.customerId, t.createdAt, t.id),
+    index('queries_intent').on(t.tenant, t.intent, t.createdAt, t.id),
+    index('queries_confidence').on(t.tenant, t.confidence),
+    ownTenant(),
+  ],
+);
+
+/** Who answers, or has answered, a caller's request id. */
+export const requestReservations = pgTable(
+  'request_reservations',
+  {
+    tenant: tenant(),
+    requestId: text('request_id').notNull(),
+    fingerprint: text('fingerprint').notNull(),
+    queryId: text('query_id').notNull(),
+    completed: boolean('completed').notNull(),
+    leaseUntil: time('lease_until').notNull(),
+    /** After this the id is as good as new. */
+    honouredUntil: time('honoured_until').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.requestId] }),
+    index('request_reservations_honoured_until').on(t.honouredUntil),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+export const feedback = pgTable(
+  'feedback',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    queryId: text('query_id').notNull(),
+    requestId: text('request_id').notNull(),
+    satisfaction: integer('satisfaction'),
+    resolved: boolean('resolved'),
+    correctedIntent: text('corrected_intent').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    foreignKey({ columns: [t.tenant, t.queryId], foreignColumns: [queries.tenant, queries.id] }).onDelete('cascade'),
+    uniqueIndex('feedback_request_id').on(t.tenant, t.queryId, t.requestId).where(sql`request_id <> ''`),
+    ownTenant(),
+  ],
+);
+
+/** What happened, for the relays: written in the transaction that made it happen, in the order of `position`. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    position: bigint('position', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    tenant: tenant(),
+    type: text('type').notNull(),
+    /** Id of the query. */
+    subject: text('subject').notNull(),
+    /** Numbers and labels, no customer's text. */
+    payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
+    createdAt: time('created_at').notNull(),
+    /** Null until a relay has carried it. */
+    relayedAt: time('relayed_at'),
+  },
+  (t) => [index('outbox_waiting').on(t.position).where(sql`relayed_at is null`), ownTenant(), everyTenant()],
+);

@@ -1,0 +1,43 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type { Within } from '../../lib/call.js';
+import { APP_ROLE, BACKGROUND_ROLE } from './schema.js';
+
+/** A transaction, the same over node-postgres and PGlite. */
+export type Transaction = PgDatabase<PgQueryResultHKT>;
+type Work<T> = (tx: Transaction) => Promise<T>;
+
+/** The database, whichever kind it is. */
+export interface Store {
+  /** Whether embeddings are pgvector's `vector` with an index; else they are `real[]` and compared one by one. */
+  readonly vectors: boolean;
+  /**
+   * Runs `work` in one transaction that sees the rows of the caller's tenant only, and no longer than its deadline.
+   * Keep it short: PGlite is one connection.
+   * @throws Fault STORE_UNREACHABLE, StatementRefused, an AbortError when the caller is gone
+   */
+  within<T>(call: Within, work: Work<T>): Promise<T>;
+  /** The mesh's own work across tenants, on the tables that let the background role in. */
+  background<T>(work: Work<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Rows of a statement written by hand. Times come as text in raw rows: ask for `millis(column)` instead. */
+export async function rowsOf<T>(tx: Transaction, statement: SQL): Promise<T[]> {
+  return ((await tx.execute(statement)) as { rows: T[] }).rows;
+}
+
+/** A timestamp as milliseconds since 1970. */
+export const millis = (column: string): SQL => sql.raw(`(extract(epoch from ${column}) * 1000)::float8`);
+
+const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+/** Who a transaction is: the role is plain, so that row-level security binds it, and everything is `LOCAL`, so that nothing leaks through the pool. */
+export function asTenant(tenant: string, statementTimeoutMs: number): string {
+  if (tenant === '' || tenant.includes('\0') || tenant.includes('\\')) throw new RangeError('A tenant is a name without NUL and backslash.');
+  return `SET LOCAL ROLE ${APP_ROLE}; SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(statementTimeoutMs))}; SET LOCAL replymesh.tenant = ${literal(tenant)}`;
+}
+export const asBackground = `SET LOCAL ROLE ${BACKGROUND_ROLE}`;
+
+/** Vector search looks on past rows that row-level security hides, instead of returning too few (pgvector ≥ 0.8). */
+export const SESSION_SETTINGS = { 'hnsw.iterative_scan': 'strict_order', timezone: 'UTC', standard_conforming_strings: 'on' } as const;

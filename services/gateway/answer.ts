@@ -1,0 +1,147 @@
+import type { GenerateResponse } from '../../gen/replymesh/generator/v1/generator_service.js';
+import { Action, Decision, DecisionReason, Evidence, type Priority, PriorityCause, PriorityLevel, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import type { Policy } from '../../gen/replymesh/type/v1/policy.js';
+import type { StreamQueryResponse } from '../../gen/replymesh/v1/query_service.js';
+import type { Call, Within } from '../../lib/call.js';
+import type { Accepted } from './accept.js';
+import { type DecisionEvidence, decide, type Verdict } from './decide.js';
+import { restore } from './mask.js';
+import type { Record } from './record.js';
+import { startStopwatch, type Stopwatch } from './stopwatch.js';
+import { summarise } from './summary.js';
+import { type Sources, type Understanding, understand } from './understand.js';
+import { type GeneratorClient, toGenerate, type Written, write } from './write.js';
+
+export interface Parts {
+  readonly sources: Sources;
+  readonly generator: GeneratorClient;
+  readonly record: Record;
+  readonly policy: Policy;
+}
+export type QueryEvent = NonNullable<StreamQueryResponse['event']>;
+/** The events of one query as they happen; it returns the record that stands. */
+export type Answering = AsyncGenerator<QueryEvent, Query>;
+
+/**
+ * One message from acceptance to record: look up, understand, decide, write, decide again with the reply in hand, record.
+ * With `streaming` each supported sentence is an event; the record is made even if the caller leaves after the first event.
+ */
+export async function* answer(parts: Parts, accepted: Accepted, streaming: boolean, call: Call): Answering {
+  const watch = startStopwatch(() => performance.now());
+  const keep = (decision: Decision): Promise<Query> =>
+    watch.time('recordUs', () => parts.record(recordOf(accepted, decision), accepted.requestId ? accepted.fingerprint : '', call.principal, call.deadline));
+  const message = { text: accepted.masked.text, customerId: accepted.request.customerId, labelSpace: accepted.request.labelSpace };
+  const found = await understand(parts.sources, message, call, watch);
+  const wanted = decide(evidenceOf(found), parts.policy);
+  const understood = assemble(accepted, found, wanted, undefined, parts.policy, watch);
+  let kept = false;
+  try {
+    if (streaming) {
+      yield { $case: 'accepted', value: { id: accepted.id } };
+      yield { $case: 'understood', value: understood };
+    }
+    const written = yield* reply(parts.generator, accepted, found, wanted, streaming, call, watch);
+    const verdict = decide(evidenceOf(found, written), parts.policy);
+    const decision = assemble(accepted, found, verdict, written, parts.policy, watch);
+    kept = true;
+    const stands = await keep(decision);
+    return { ...stands, decision: { ...stands.decision!, timings: watch.read() } };
+  } finally {
+    // The caller was told "accepted" and has left, or the call broke: a person goes on from what is known.
+    if (streaming && !kept) await keep(unfinished(understood));
+  }
+}
+
+async function* reply(generator: GeneratorClient, accepted: Accepted, found: Understanding, wanted: Verdict, streaming: boolean, call: Call, watch: Stopwatch): AsyncGenerator<QueryEvent, Written> {
+  const within = { ...call, deadline: withReserve(call) };
+  const writing = write(generator, toGenerate(accepted.masked.text, found, wanted), streaming, within);
+  for (let index = 0; ; index += 1) {
+    const next = await watch.time('generationUs', () => writing.next());
+    if (next.done) return next.value;
+    yield { $case: 'sentence', value: { index, text: restore(next.value, accepted.masked.originals) } };
+  }
+}
+
+/** A slow reply must leave time to record it. */
+const RESERVE_MS = 500;
+const withReserve = ({ deadline }: Within): Date => {
+  const leftMs = deadline.getTime() - Date.now();
+  return new Date(deadline.getTime() - Math.min(RESERVE_MS, leftMs * 0.2));
+};
+
+function evidenceOf({ prediction, degraded }: Understanding, written?: Written): DecisionEvidence {
+  return {
+    model: prediction && {
+      intent: prediction.intents[0]?.label ?? '',
+      confidence: prediction.confidence,
+      mutualInformationNats: prediction.uncertainty?.mutualInformation ?? 0,
+      predictionSetSize: prediction.predictionSet?.labels.length ?? 0,
+      outOfScope: prediction.outOfScope,
+      priority: prediction.priority?.level ?? PriorityLevel.NORMAL,
+    },
+    reply: written && {
+      complete: written.result.complete,
+      withheldSentences: written.result.withheldSentences,
+      citations: written.result.reply?.citations.length ?? 0,
+    },
+    degraded: [...degraded, ...(written?.degraded ?? [])],
+  };
+}
+
+/** Nobody has read the message: a person looks in turn, no later. */
+const UNREAD: Priority = { level: PriorityLevel.NORMAL, score: 0.5, reasons: [{ cause: PriorityCause.UNCERTAINTY, contribution: 0.5 }] };
+
+function assemble(accepted: Accepted, found: Understanding, verdict: Verdict, written: Written | undefined, policy: Policy, watch: Stopwatch): Decision {
+  const { prediction } = found;
+  const decision = Decision.fromPartial({
+    id: accepted.id,
+    intents: prediction?.intents,
+    confidence: prediction?.confidence,
+    uncertainty: prediction?.uncertainty,
+    predictionSet: prediction?.predictionSet,
+    outOfScope: prediction?.outOfScope,
+    sentiment: prediction?.sentiment,
+    priority: prediction?.priority ?? UNREAD,
+    action: verdict.action,
+    reason: verdict.reason,
+    reply: written?.result.reply,
+    suggestedActions: written?.result.suggestedActions,
+    degraded: [...found.degraded, ...(written?.degraded ?? [])],
+    evidence: evidenceRecord(found, written?.result, policy),
+    timings: watch.read(),
+  });
+  return verdict.action === Action.ESCALATE ? { ...decision, summary: summarise(decision) } : decision;
+}
+
+const evidenceRecord = ({ context, prediction, passages }: Understanding, result: GenerateResponse | undefined, policy: Policy): Evidence =>
+  Evidence.fromPartial({
+    bundleDigest: prediction?.bundleDigest,
+    policyVersion: policy.version,
+    features: context?.features,
+    dropoutSeed: prediction?.dropoutSeed,
+    passageSha256: passages.map((p) => p.textSha256),
+    promptSha256: result?.promptSha256,
+    usage: result?.usage,
+    withheldSentences: result?.withheldSentences,
+  });
+
+/** Nothing may be sent unseen of a reply that was never finished. */
+const unfinished = (understood: Decision): Decision =>
+  understood.action === Action.ESCALATE ? understood : { ...understood, action: Action.DRAFT, reason: DecisionReason.INCOMPLETE_REPLY };
+
+const recordOf = (accepted: Accepted, decision: Decision): Query => ({
+  id: accepted.id,
+  createTime: accepted.acceptedAt,
+  requestId: accepted.requestId,
+  customerId: accepted.request.customerId,
+  sessionId: accepted.request.sessionId,
+  channel: accepted.request.channel,
+  labelSpace: accepted.request.labelSpace,
+  text: accepted.masked.text,
+  decision,
+});
+
+/** The decision for the caller: what was masked on the way in is restored in the reply. */
+export function forCaller(decision: Decision, { masked }: Accepted): Decision {
+  return decision.reply ? { ...decision, reply: { ...decision.reply, text: restore(decision.reply.text, masked.originals) } } : decision;
+}

@@ -1,0 +1,56 @@
+import { type ContextServiceDefinition, RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
+import { Degradation, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import { background, type Principal } from '../../lib/call.js';
+import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import { describeError, log } from '../../lib/log.js';
+import { fail } from '../errors.js';
+import type { Spool, Spooled } from './spool.js';
+
+type ContextClient = MeshClient<typeof ContextServiceDefinition>;
+
+/** Stores a record in context, or on disk until context takes it. Returns the record that stands. */
+export type Record = (query: Query, fingerprint: string, principal: Principal, deadline: Date) => Promise<Query>;
+
+/** Time that storing gets even when the caller's deadline is near: the answer is written, and a retry would cost more. */
+const LEAST_MS = 100;
+const MOST_MS = 1500;
+/** What spooling and the way back need. */
+const RESERVE_MS = 50;
+
+export function recorder(context: ContextClient, spool: Spool): Record {
+  return async (query, fingerprint, principal, deadline) => {
+    const request = RecordDecisionRequest.fromPartial({ query, fingerprint });
+    const timeoutMs = Math.min(MOST_MS, Math.max(LEAST_MS, deadline.getTime() - Date.now() - RESERVE_MS));
+    try {
+      // Not tied to the caller's signal: what was answered is kept even if the caller has left.
+      const stored = await context.recordDecision(request, { within: { ...background({ tenant: principal.tenant, timeoutMs }), principal } });
+      return stored.query ?? query;
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+    const decision = query.decision!;
+    const spooled: Query = {
+      ...query,
+      decision: { ...decision, degraded: [...new Set([...decision.degraded, Degradation.CONTEXT_UNAVAILABLE, Degradation.RECORD_SPOOLED])] },
+    };
+    await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
+      log.error({ error: describeError(error), query_id: query.id }, 'the spool cannot be written');
+      fail('QUERY_NOT_ACCEPTED', {});
+    });
+    return spooled;
+  };
+}
+
+/** Hands a spooled record to context. Idempotent by the query's id. */
+export function delivery(context: ContextClient): (entry: Spooled) => Promise<'stored' | 'later' | 'refused'> {
+  return async ({ tenant, request }) => {
+    try {
+      await context.recordDecision(request, { within: background({ tenant, timeoutMs: 5000 }) });
+      return 'stored';
+    } catch (error) {
+      if (isUnavailable(error)) return 'later';
+      log.error({ error: describeError(error), query_id: request.query?.id }, 'context refused a spooled record');
+      return 'refused';
+    }
+  };
+}

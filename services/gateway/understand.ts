@@ -1,0 +1,60 @@
+import type { ContextServiceDefinition, GetContextResponse } from '../../gen/replymesh/context/v1/context_service.js';
+import type { InferenceServiceDefinition, PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { Degradation } from '../../gen/replymesh/type/v1/decision.js';
+import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
+import type { Within } from '../../lib/call.js';
+import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import type { Stopwatch } from './stopwatch.js';
+
+export interface Sources {
+  readonly context: MeshClient<typeof ContextServiceDefinition>;
+  readonly inference: MeshClient<typeof InferenceServiceDefinition>;
+}
+
+/** What is known of a message before anything is decided. What could not be had is absent and named in `degraded`. */
+export interface Understanding {
+  readonly context: GetContextResponse | undefined;
+  readonly prediction: PredictResponse | undefined;
+  readonly passages: readonly Passage[];
+  readonly degraded: readonly Degradation[];
+}
+
+/** Passages offered to the generator. */
+const PASSAGES = 5;
+/** Intents whose articles the search prefers. */
+const PREFERRED_INTENTS = 3;
+
+/** Looks the customer up, runs the models with what the customer's behaviour says, and searches with the embedding they give. */
+export async function understand({ context, inference }: Sources, message: { text: string; customerId: string; labelSpace: string }, within: Within, watch: Stopwatch): Promise<Understanding> {
+  const degraded: Degradation[] = [];
+  const orDegrade = (as: Degradation) => (error: unknown) => {
+    if (within.signal.aborted || !isUnavailable(error)) throw error;
+    degraded.push(as);
+    return undefined;
+  };
+  const known = await watch.time('contextUs', () =>
+    context.getContext({ customerId: message.customerId }, { within }).catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
+  );
+  const prediction = await watch.time('inferenceUs', () =>
+    inference
+      .predict({ text: message.text, labelSpace: message.labelSpace, features: known?.features, includeEmbedding: true }, { within })
+      .catch(orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
+  );
+  // Without models a person answers, who searches better than the bare words would.
+  if (!prediction) return { context: known, prediction, passages: [], degraded };
+  const found = await watch.time('searchUs', () =>
+    context
+      .searchKnowledge(
+        {
+          text: message.text,
+          embedding: prediction.embedding,
+          audience: Audience.PUBLIC,
+          limit: PASSAGES,
+          intents: prediction.intents.slice(0, PREFERRED_INTENTS).map((i) => i.label),
+        },
+        { within },
+      )
+      .catch(orDegrade(Degradation.KNOWLEDGE_UNAVAILABLE)),
+  );
+  return { context: known, prediction, passages: found?.passages ?? [], degraded };
+}

@@ -1,0 +1,165 @@
+import { RetryInfo } from 'nice-grpc-error-details';
+import { fault } from '../errors.js';
+import { batchSizes, batchWaitMs, queueDepth } from './metrics.js';
+import type { Batch, RowResult } from './models.js';
+
+import { WorkerLost, type Workers } from './workers.js';
+
+/** One text to run. */
+export interface Task {
+  /** Label space to judge it in; absent when only its embedding is asked for. */
+  readonly space: string | undefined;
+  readonly ids: Int32Array;
+  /** Four words that start the dropout generator. */
+  readonly seed: readonly [number, number, number, number];
+}
+
+/** The bounded queue in front of the threads. */
+export interface Batcher {
+  /**
+   * Runs one text, together with others of its kind. An aborted one leaves the queue; one whose thread dies runs once more.
+   * @throws Fault INFERENCE_BUSY with RetryInfo when the queue is full, AbortError when `signal` fires first
+   */
+  run(task: Task, signal: AbortSignal): Promise<RowResult>;
+}
+
+export interface BatcherLimits {
+  /** Most texts that wait. */
+  readonly maxQueued: number;
+  /** Most texts in one batch. */
+  readonly maxBatch: number;
+  readonly maxTokens: number;
+  readonly padTokenId: number;
+}
+
+/** Rows are padded to one of these, so that the runtime sees few shapes; measured: finer steps save no time, each shape costs memory. */
+const WIDTHS = [16, 32, 64, 128];
+/** Most tokens in one batch, padding counted in: a batch of long texts must not hold up the short ones behind it. */
+const MAX_BATCH_TOKENS = 1024;
+const RETRY_LEAST_MS = 20;
+const RETRY_MOST_MS = 5000;
+
+/** What decides who runs with whom. */
+interface Waiting {
+  readonly task: Pick<Task, 'space'>;
+  /** Tokens a row, padding counted in. */
+  readonly width: number;
+  /** Ran once and took its thread or its batch down: it runs alone now, so that it can harm nobody else. */
+  readonly alone: boolean;
+}
+interface Entry extends Waiting {
+  readonly task: Task;
+  readonly queuedAtMs: number;
+  alone: boolean;
+  done(result: { row: RowResult } | { error: Error }): void;
+}
+
+export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () => number = () => performance.now()): Batcher {
+  // Entries leave in the order in which they came, but for those that join an older one's batch.
+  let queue: Entry[] = [];
+  let scheduled = false;
+  let msPerRow = 2;
+
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    // At the end of this turn of the loop: calls that came in together run together, and none waits for a timer.
+    setImmediate(() => {
+      scheduled = false;
+      while (queue.length > 0 && workers.idle > 0) void start(takeBatch());
+      queueDepth.set(queue.length);
+    });
+  };
+  workers.onChange(schedule);
+
+  const takeBatch = (): Entry[] => {
+    const [taken, rest] = nextBatch(queue, limits.maxBatch);
+    queue = rest;
+    return taken;
+  };
+
+  const start = async (entries: Entry[]): Promise<void> => {
+    const startedMs = nowMs();
+    for (const { queuedAtMs } of entries) batchWaitMs.observe(startedMs - queuedAtMs);
+    batchSizes.observe(entries.length);
+    try {
+      const rows = await workers.run(batchOf(entries, limits.padTokenId));
+      msPerRow += 0.1 * ((nowMs() - startedMs) / entries.length - msPerRow);
+      entries.forEach((entry, i) => entry.done({ row: rows[i]! }));
+    } catch (error) {
+      again(entries, error as Error);
+    }
+  };
+
+  const again = (entries: Entry[], error: Error): void => {
+    const retried = entries.filter((entry) => !entry.alone && (error instanceof WorkerLost || entries.length > 1));
+    for (const entry of entries) {
+      if (retried.includes(entry)) entry.alone = true;
+      else entry.done({ error });
+    }
+    queue = [...retried, ...queue];
+    schedule();
+  };
+
+  const run = (task: Task, signal: AbortSignal): Promise<RowResult> => {
+    if (signal.aborted) return Promise.reject(abortError());
+    if (queue.length >= limits.maxQueued) return Promise.reject(busy(queue.length, (queue.length * msPerRow) / Math.max(1, workers.alive)));
+    return new Promise((resolve, reject) => {
+      const aborted = (): void => {
+        queue = queue.filter((e) => e !== entry);
+        entry.done({ error: abortError() });
+      };
+      const entry: Entry = {
+        task,
+        width: WIDTHS.find((w) => w >= task.ids.length) ?? limits.maxTokens,
+        queuedAtMs: nowMs(),
+        alone: false,
+        done: (result) => {
+          signal.removeEventListener('abort', aborted);
+          if ('row' in result) resolve(result.row);
+          else reject(result.error);
+        },
+      };
+      signal.addEventListener('abort', aborted, { once: true });
+      queue.push(entry);
+      schedule();
+    });
+  };
+  return { run };
+}
+
+/** The oldest entry and those of its kind behind it, as many as fit into a batch; and what is left, in order. */
+export function nextBatch<E extends Waiting>(queue: readonly E[], maxBatch: number): [batch: E[], rest: E[]] {
+  const oldest = queue[0];
+  if (!oldest) return [[], []];
+  const room = oldest.alone ? 1 : Math.max(1, Math.min(maxBatch, Math.floor(MAX_BATCH_TOKENS / oldest.width)));
+  const batch: E[] = [];
+  const rest: E[] = [];
+  for (const entry of queue) {
+    const fits = batch.length < room && (entry === oldest || (!entry.alone && entry.width === oldest.width && entry.task.space === oldest.task.space));
+    (fits ? batch : rest).push(entry);
+  }
+  return [batch, rest];
+}
+
+function batchOf(entries: readonly Entry[], padTokenId: number): Batch {
+  const { width, task } = entries[0]!;
+  const ids = new Int32Array(entries.length * width).fill(padTokenId);
+  const lengths = new Int32Array(entries.length);
+  const seeds = new Uint32Array(entries.length * 4);
+  entries.forEach((entry, row) => {
+    ids.set(entry.task.ids, row * width);
+    lengths[row] = entry.task.ids.length;
+    seeds.set(entry.task.seed, row * 4);
+  });
+  return { space: task.space, width, ids, lengths, seeds };
+}
+
+/** How long until the queue has run empty, at the pace of the last batches. */
+function busy(queued: number, waitMs: number): Error {
+  const delayMs = Math.round(Math.min(RETRY_MOST_MS, Math.max(RETRY_LEAST_MS, waitMs)));
+  const retryDelay = { seconds: Math.floor(delayMs / 1000), nanos: (delayMs % 1000) * 1_000_000 };
+  return fault('INFERENCE_BUSY', { queued }, [RetryInfo.fromPartial({ retryDelay })]);
+}
+
+const abortError = (): Error => new DOMException('The caller is gone.', 'AbortError');

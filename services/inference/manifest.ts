@@ -1,0 +1,76 @@
+import type { BundleManifest, LabelSpace, Stage, TokenizerSpec } from '../../gen/replymesh/type/v1/bundle.js';
+
+/** A manifest that keeps the rules of the contract, so that what they require is there. */
+export type Manifest = BundleManifest & { readonly tokenizer: TokenizerSpec };
+
+/** Tensors that the trunk starts from, int64 (batch, tokens). */
+export const TRUNK_INPUTS = ['input_ids', 'attention_mask'] as const;
+
+/**
+ * What a manifest says that cannot be so: names that are used but not made, files that are not declared, things that are there twice.
+ * Each sentence names the field. Empty when all is well.
+ */
+export function contradictionsIn(manifest: Manifest): string[] {
+  const trunkTensors = new Set<string>(TRUNK_INPUTS);
+  return [
+    ...repeated('files', manifest.files.map((f) => f.path)),
+    ...repeated('spaces', manifest.spaces.map((s) => s.name)),
+    ...undeclaredFiles(manifest),
+    ...stages('trunk', manifest.trunk, trunkTensors),
+    ...absent('embedding_tensor', manifest.embeddingTensor, trunkTensors),
+    ...manifest.spaces.flatMap((space) => contradictionsInSpace(space, new Set(trunkTensors))),
+  ];
+}
+
+function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
+  const at = `spaces[${space.name}]`;
+  const { monteCarlo, outOfScope } = space;
+  const mask = monteCarlo?.maskTensor;
+  const problems: string[] = [];
+  if (mask !== undefined) {
+    if (made.has(mask)) problems.push(`${at}.monte_carlo.mask_tensor: the trunk makes "${mask}" already.`);
+    if (!space.stages.some((s) => s.inputs.includes(mask))) problems.push(`${at}.monte_carlo.mask_tensor: no stage reads "${mask}".`);
+    made.add(mask);
+  }
+  problems.push(...stages(`${at}.stages`, space.stages, made));
+  problems.push(...repeated(`${at}.members`, space.members.map((m) => m.name)));
+  for (const member of space.members) problems.push(...absent(`${at}.members[${member.name}].logits_tensor`, member.logitsTensor, made));
+  if (!space.members.some((m) => m.weight > 0)) problems.push(`${at}.members: no weight is above 0, so that nothing would be pooled.`);
+  if (monteCarlo) problems.push(...absent(`${at}.monte_carlo.logits_tensor`, monteCarlo.logitsTensor, made));
+  if (outOfScope) problems.push(...absent(`${at}.out_of_scope.logits_tensor`, outOfScope.logitsTensor, made));
+  return problems;
+}
+
+/** Adds to `made` what the stages make, in their order. */
+function stages(at: string, list: readonly Stage[], made: Set<string>): string[] {
+  const problems = repeated(at, list.map((s) => s.name));
+  for (const stage of list) {
+    for (const name of stage.inputs) {
+      if (!made.has(name)) problems.push(`${at}[${stage.name}].inputs: nothing before this stage makes "${name}".`);
+    }
+    for (const name of stage.outputs) {
+      if (made.has(name)) problems.push(`${at}[${stage.name}].outputs: "${name}" is made already.`);
+      made.add(name);
+    }
+  }
+  return problems;
+}
+
+function undeclaredFiles(manifest: Manifest): string[] {
+  const declared = new Set(manifest.files.map((f) => f.path));
+  const used: [field: string, file: string][] = [
+    ['tokenizer.file', manifest.tokenizer.file],
+    ['tokenizer.config_file', manifest.tokenizer.configFile],
+    ...manifest.trunk.map((s): [string, string] => [`trunk[${s.name}].file`, s.file]),
+    ...manifest.spaces.flatMap((space) => space.stages.map((s): [string, string] => [`spaces[${space.name}].stages[${s.name}].file`, s.file])),
+  ];
+  return used.filter(([, file]) => !declared.has(file)).map(([field, file]) => `${field}: "${file}" is not among "files".`);
+}
+
+const absent = (field: string, name: string, made: ReadonlySet<string>): string[] =>
+  made.has(name) ? [] : [`${field}: no stage makes "${name}".`];
+
+function repeated(at: string, names: readonly string[]): string[] {
+  const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i));
+  return [...twice].map((name) => `${at}: "${name}" is there more than once.`);
+}

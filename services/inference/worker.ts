@@ -1,0 +1,35 @@
+/** Entry of a worker thread: opens the bundle's sessions, says so, then answers one batch after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { StartError } from '../../lib/errors.js';
+import type { Manifest } from './manifest.js';
+import { type Batch, openModels, type RowResult } from './models.js';
+
+/** What the thread is started with. */
+export interface WorkerStart {
+  readonly dir: string;
+  readonly manifest: Manifest;
+}
+/** What the thread says. */
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'done'; readonly rows: RowResult[] }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const port = parentPort;
+if (!port) throw new Error('This file is the entry of a worker thread.');
+const say = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+
+try {
+  const models = await openModels(workerData as WorkerStart);
+  port.on('message', (batch: Batch) => {
+    models.run(batch).then(
+      (rows) => say({ kind: 'done', rows }, rows.map((row) => row.embedding.buffer as ArrayBuffer)),
+      (error: Error) => say({ kind: 'failed', message: error.message }),
+    );
+  });
+  say({ kind: 'ready' });
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  say({ kind: 'refused', message: error.message });
+}

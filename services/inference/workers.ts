@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { StartError } from '../../lib/errors.js';
+import { log } from '../../lib/log.js';
+import { packageRoot } from '../../lib/packageRoot.js';
+import type { Bundle } from './bundle.js';
+import type { Batch, RowResult } from './models.js';
+import type { WorkerMessage, WorkerStart } from './worker.js';
+
+/** The thread that ran a batch ended before it answered: the batch may run again elsewhere. */
+export class WorkerLost extends Error {
+  override readonly name = 'WorkerLost';
+}
+
+/** Threads that run batches, one at a time each. */
+export interface Workers {
+  /** Threads that can run batches now or after the one they run. */
+  readonly alive: number;
+  /** Threads that run nothing now. */
+  readonly idle: number;
+  /** Ids of the threads, for those who want to see one die. */
+  readonly threads: readonly Worker[];
+  /** Runs a batch on an idle thread. @throws WorkerLost when the thread ends first, or none is idle */
+  run(batch: Batch): Promise<RowResult[]>;
+  /** Called whenever a thread becomes idle, is lost, or comes back. */
+  onChange(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+// Node cannot run TypeScript in a thread, so that tests use what was compiled, too.
+const WORKER_URL = import.meta.url.endsWith('.ts') ? new URL('dist/services/inference/worker.js', packageRoot) : new URL('worker.js', import.meta.url);
+
+const RESPAWN_FIRST_MS = 50;
+const RESPAWN_MOST_MS = 5000;
+
+interface Thread {
+  readonly worker: Worker;
+  job: { resolve(rows: RowResult[]): void; reject(error: Error): void } | undefined;
+}
+
+/** Starts `count` threads, each with its own sessions, and replaces those that end. @throws StartError when the bundle cannot be used */
+export async function startWorkers(bundle: Bundle, count: number): Promise<Workers> {
+  const start: WorkerStart = { dir: bundle.dir, manifest: bundle.manifest };
+  const threads = new Set<Thread>();
+  const listeners: (() => void)[] = [];
+  const closing = new AbortController();
+  const changed = (): void => listeners.forEach((listener) => listener());
+
+  const add = async (): Promise<void> => {
+    const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
+    await ready(thread.worker);
+    if (closing.signal.aborted) return void (await thread.worker.terminate());
+    threads.add(thread);
+    thread.worker.on('message', (message: WorkerMessage) => {
+      const { job } = thread;
+      thread.job = undefined;
+      if (message.kind === 'done') job?.resolve(message.rows);
+      else if (message.kind === 'failed') job?.reject(new Error(message.message));
+      changed();
+    });
+    thread.worker.on('exit', (exitCode) => {
+      threads.delete(thread);
+      thread.job?.reject(new WorkerLost('The thread ended while it ran a batch.'));
+      if (!closing.signal.aborted) {
+        log.error({ exitCode, alive: threads.size }, 'an inference thread ended and is started again');
+        void replace();
+      }
+      changed();
+    });
+    changed();
+  };
+  const replace = async (): Promise<void> => {
+    for (let waitMs = RESPAWN_FIRST_MS; !closing.signal.aborted; waitMs = Math.min(2 * waitMs, RESPAWN_MOST_MS)) {
+      const waited = await delay(waitMs, true, { signal: closing.signal }).catch(() => false);
+      if (!waited) return;
+      try {
+        return await add();
+      } catch (error) {
+        log.error({ error }, 'an inference thread could not be started again');
+      }
+    }
+  };
+
+  const results = await Promise.allSettled(Array.from({ length: count }, add));
+  const close = async (): Promise<void> => {
+    closing.abort();
+    await Promise.all([...threads].map(({ worker }) => worker.terminate()));
+  };
+  const failed = results.find((r) => r.status === 'rejected');
+  if (failed) {
+    await close();
+    throw failed.reason;
+  }
+  return {
+    get alive() {
+      return threads.size;
+    },
+    get idle() {
+      return [...threads].filter((t) => !t.job).length;
+    },
+    get threads() {
+      return [...threads].map((t) => t.worker);
+    },
+    run: (batch) => runOn([...threads].find((t) => !t.job), batch),
+    onChange: (listener) => void listeners.push(listener),
+    close,
+  };
+}
+
+function runOn(thread: Thread | undefined, batch: Batch): Promise<RowResult[]> {
+  if (!thread) return Promise.reject(new WorkerLost('No thread is idle.'));
+  return new Promise((resolve, reject) => {
+    thread.job = { resolve, reject };
+    thread.worker.postMessage(batch, [batch.ids.buffer as ArrayBuffer, batch.lengths.buffer as ArrayBuffer, batch.seeds.buffer as ArrayBuffer]);
+  });
+}
+
+/** Resolves when the thread has opened its sessions. @throws StartError when it refuses the bundle, Error when it ends */
+function ready(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (message: WorkerMessage) => {
+      if (message.kind === 'ready') resolve();
+      else reject(message.kind === 'refused' ? new StartError(message.message) : new Error('The thread did not say that it is ready.'));
+      if (message.kind !== 'ready') void worker.terminate();
+    });
+    // Stays for the thread's life: without a listener a thread's error would end the process. Its exit follows.
+    worker.on('error', (error) => {
+      log.error({ error }, 'an inference thread failed');
+      reject(error);
+    });
+    worker.once('exit', () => reject(new Error('The thread ended before it was ready.')));
+  });
+}

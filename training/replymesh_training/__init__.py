@@ -1,0 +1,1 @@
+"""Training of Replymesh bundles: data in, ONNX graphs with their manifest out."""
