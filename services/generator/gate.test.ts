@@ -166,8 +166,8 @@ describe('the gate', () => {
   });
 
   it('names the passages that a sentence stands on, and none for what only a fact says', () => {
-    expect(gate('We send the refund within 5 working days.')).toEqual({ supported: true, passages: [1] });
-    expect(gate('Your order is due on 24 November 2026.')).toEqual({ supported: true, passages: [] });
+    expect(gate('We send the refund within 5 working days.')).toEqual({ supported: true, passages: [1], courtesy: false });
+    expect(gate('Your order is due on 24 November 2026.')).toEqual({ supported: true, passages: [], courtesy: false });
   });
 
   it('takes nothing that the customer says for a source', () => {

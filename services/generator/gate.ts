@@ -17,7 +17,13 @@ export interface Sources {
 }
 
 export type Verdict =
-  | { readonly supported: true; /** Positions, from 0, of the passages that support it. */ readonly passages: readonly number[] }
+  | {
+      readonly supported: true;
+      /** Positions, from 0, of the passages that support it. */
+      readonly passages: readonly number[];
+      /** Whether it says nothing about the matter. */
+      readonly courtesy: boolean;
+    }
   | { readonly supported: false; /** What no source supports; names no customer text. */ readonly because: ClaimKind | PromiseKind | 'NAME' | 'NEGATION' | 'STATEMENT' };
 
 /** A part of a sentence, or all of it. */
@@ -134,7 +140,7 @@ export function openGate(sources: Sources): Gate {
   return (sentence) => {
     const text = withoutNumbering(plain(sentence)).trim();
     const copied = ground.verbatim.get(normal(sentence)) ?? ground.verbatim.get(normal(text));
-    if (copied !== undefined) return { supported: true, passages: [copied] };
+    if (copied !== undefined) return { supported: true, passages: [copied], courtesy: false };
     const { claims, rest } = readClaims(text);
     const stems = contentStems(rest);
     const supporting = new Set<number>();
@@ -150,7 +156,7 @@ export function openGate(sources: Sources): Gate {
       if (!promiseIsKept(promise.kind, promise.verb, stems, ground)) return { supported: false, because: promise.kind };
     }
     if (contradicts(stems, NEGATION.test(rest), ground.units)) return { supported: false, because: 'NEGATION' };
-    return statementVerdict(text, stems, supporting, ground);
+    return statementVerdict(text, claims, stems, supporting, ground);
   };
 }
 
@@ -240,7 +246,7 @@ function contradicts(stems: ReadonlySet<string>, negative: boolean, units: reado
 }
 
 /** Courtesy and questions need no source; any other statement needs most of its words from one passage, or from the facts. */
-function statementVerdict(text: string, stems: ReadonlySet<string>, supporting: Set<number>, ground: Ground): Verdict {
+function statementVerdict(text: string, claims: readonly Claim[], stems: ReadonlySet<string>, supporting: Set<number>, ground: Ground): Verdict {
   const saying = new Set([...stems].filter((one) => !isCourteous(one)));
   const enough = KNOWN_WORDS * saying.size;
   const shares = ground.stemsOfPassage.map((known) => countShared(saying, known));
@@ -248,5 +254,5 @@ function statementVerdict(text: string, stems: ReadonlySet<string>, supporting: 
   const needsNone = saying.size <= 1 || text.endsWith('?') || countShared(saying, ground.factStems) >= enough;
   if (!needsNone && best < enough) return { supported: false, because: 'STATEMENT' };
   if (supporting.size === 0 && !needsNone) supporting.add(shares.indexOf(best));
-  return { supported: true, passages: [...supporting].sort((a, b) => a - b) };
+  return { supported: true, passages: [...supporting].sort((a, b) => a - b), courtesy: saying.size <= 1 && claims.length === 0 };
 }

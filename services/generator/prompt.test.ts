@@ -55,7 +55,7 @@ describe('the prompt', () => {
 
   it('leaves out the least relevant passages when they are too long, and never the first', () => {
     const passages = [passage('a#0', 'x'.repeat(50)), passage('b#0', 'y'.repeat(50)), passage('c#0', 'z')];
-    expect(promptOf(request({ passages }), 120).passages.map((one) => one.id)).toEqual(['a#0', 'b#0']);
+    expect(promptOf(request({ passages }), 108).passages.map((one) => one.id)).toEqual(['a#0', 'b#0']);
     expect(promptOf(request({ passages }), 10).passages.map((one) => one.id)).toEqual(['a#0']);
   });
 });

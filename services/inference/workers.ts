@@ -18,12 +18,14 @@ export interface Workers {
   readonly alive: number;
   /** Threads that run nothing now. */
   readonly idle: number;
-  /** Ids of the threads, for those who want to see one die. */
+  /** The living threads. */
   readonly threads: readonly Worker[];
   /** Runs a batch on an idle thread. @throws WorkerLost when the thread ends first, or none is idle */
   run(batch: Batch): Promise<RowResult[]>;
-  /** Called whenever a thread becomes idle, is lost, or comes back. */
+  /** Called whenever a thread may take a batch, or has been lost. */
   onChange(listener: () => void): void;
+  /** Called with the number of living threads when it changes. */
+  onAlive(listener: (alive: number) => void): void;
   close(): Promise<void>;
 }
 
@@ -42,9 +44,17 @@ interface Thread {
 export async function startWorkers(bundle: Bundle, count: number): Promise<Workers> {
   const start: WorkerStart = { dir: bundle.dir, manifest: bundle.manifest };
   const threads = new Set<Thread>();
-  const listeners: (() => void)[] = [];
+  const changeListeners: (() => void)[] = [];
+  const aliveListeners: ((alive: number) => void)[] = [];
   const closing = new AbortController();
-  const changed = (): void => listeners.forEach((listener) => listener());
+  const changed = (): void => {
+    for (const listener of changeListeners) listener();
+  };
+  const counted = (): void => {
+    if (closing.signal.aborted) return;
+    for (const listener of aliveListeners) listener(threads.size);
+    changed();
+  };
 
   const add = async (): Promise<void> => {
     const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
@@ -65,9 +75,9 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
         log.error({ exitCode, alive: threads.size }, 'an inference thread ended and is started again');
         void replace();
       }
-      changed();
+      counted();
     });
-    changed();
+    counted();
   };
   const replace = async (): Promise<void> => {
     for (let waitMs = RESPAWN_FIRST_MS; !closing.signal.aborted; waitMs = Math.min(2 * waitMs, RESPAWN_MOST_MS)) {
@@ -102,7 +112,8 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
       return [...threads].map((t) => t.worker);
     },
     run: (batch) => runOn([...threads].find((t) => !t.job), batch),
-    onChange: (listener) => void listeners.push(listener),
+    onChange: (listener) => void changeListeners.push(listener),
+    onAlive: (listener) => void aliveListeners.push(listener),
     close,
   };
 }

@@ -1,0 +1,125 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { envoyCommand } from '../envoy/command.js';
+import { findEnvoy } from '../envoy/binary.js';
+import { renderEnvoyConfig } from '../envoy/render.js';
+import { packageRoot } from '../lib/packageRoot.js';
+import { isServing } from './health.js';
+import { type Keys, openKeys } from './keys.js';
+import { freePort, requireFree } from './ports.js';
+import { type Program, supervise, type Supervised } from './supervised.js';
+
+export type ServiceName = 'context' | 'inference' | 'generator' | 'gateway';
+
+export interface MeshOptions {
+  readonly dataDir: string;
+  /** 0 takes a free one. */
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** Further variables for the services; DATABASE_URL, REDIS_URL and REPLYMESH_LLM_* go through here. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Limits of the edge that differ from its defaults. */
+  readonly edge?: { readonly ratePerSecond?: number; readonly maxBodyBytes?: number };
+  readonly withEnvoy: boolean;
+  readonly onOutput: (program: string, line: string) => void;
+}
+
+export interface Mesh {
+  readonly httpUrl: string | undefined;
+  /** Why there is no HTTP, when there is none. */
+  readonly withoutHttp: string | undefined;
+  readonly grpcPort: number;
+  readonly metricsPorts: Readonly<Record<ServiceName, number>>;
+  readonly ports: Readonly<Record<ServiceName, number>>;
+  readonly keys: Keys;
+  readonly programs: ReadonlyMap<ServiceName | 'envoy', Supervised>;
+  stop(): Promise<void>;
+}
+
+const SERVICES: readonly ServiceName[] = ['inference', 'context', 'generator', 'gateway'];
+const root = fileURLToPath(packageRoot);
+
+/** Starts the four services and Envoy on loopback; when one cannot start, those that did are ended again. @throws ProgramFailed, StartError */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  if (options.httpPort) await requireFree(options.httpPort, 'REPLYMESH_HTTP_PORT');
+  if (options.grpcPort) await requireFree(options.grpcPort, 'REPLYMESH_GRPC_PORT');
+  await mkdir(options.dataDir, { recursive: true });
+  const keys = await openKeys(options.dataDir);
+  const ports = await portsFor((name) => (name === 'gateway' && options.grpcPort ? options.grpcPort : freePort()));
+  const metricsPorts = await portsFor(() => freePort());
+  const programs = new Map<ServiceName | 'envoy', Supervised>();
+  const stop = async (): Promise<void> => {
+    // The edge first, then what it calls, so that nobody is asked who has gone.
+    for (const program of [...programs.values()].reverse()) await program.stop();
+  };
+  const start = async (program: Program): Promise<void> => {
+    programs.set(program.name as ServiceName | 'envoy', await supervise(program, (line) => options.onOutput(program.name, line)));
+  };
+  try {
+    const env = serviceEnv(options, ports, keys);
+    const started = await Promise.allSettled(SERVICES.map((name) => start(serviceProgram(name, ports[name], metricsPorts[name], env))));
+    const failed = started.find((s) => s.status === 'rejected');
+    if (failed) throw failed.reason;
+    const edge = options.withEnvoy ? await startEdge(options, ports.gateway, keys, start) : { withoutHttp: 'it was not asked for' };
+    return { httpUrl: undefined, withoutHttp: undefined, ...edge, grpcPort: ports.gateway, ports, metricsPorts, keys, programs, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function portsFor(choose: (name: ServiceName) => number | Promise<number>): Promise<Record<ServiceName, number>> {
+  const entries: [string, number][] = [];
+  for (const name of SERVICES) entries.push([name, await choose(name)]);
+  return Object.fromEntries(entries) as Record<ServiceName, number>;
+}
+
+/** What the operator set goes to every service; what connects them is decided here. */
+function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, keys: Keys): Record<string, string> {
+  return {
+    REPLYMESH_SEED: 'on',
+    REPLYMESH_JWKS: keys.jwksFile,
+    REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
+    ...options.env,
+    REPLYMESH_DATA_DIR: options.dataDir,
+    REPLYMESH_CONTEXT_ADDRESS: `127.0.0.1:${ports.context}`,
+    REPLYMESH_INFERENCE_ADDRESS: `127.0.0.1:${ports.inference}`,
+    REPLYMESH_GENERATOR_ADDRESS: `127.0.0.1:${ports.generator}`,
+  };
+}
+
+const serviceProgram = (name: ServiceName, port: number, metricsPort: number, env: Record<string, string>): Program => ({
+  name,
+  command: process.execPath,
+  args: ['--enable-source-maps', join(root, 'dist', 'services', name, 'main.js')],
+  env: { ...env, OTEL_SERVICE_NAME: name, REPLYMESH_LISTEN: `127.0.0.1:${port}`, REPLYMESH_METRICS_ADDRESS: `127.0.0.1:${metricsPort}` },
+  isReady: () => isServing(port),
+});
+
+async function startEdge(options: MeshOptions, gatewayPort: number, keys: Keys, start: (program: Program) => Promise<void>): Promise<{ httpUrl: string } | { withoutHttp: string }> {
+  const found = await findEnvoy({ env: { ...process.env, ...options.env }, cacheDir: join(root, '.cache') });
+  if ('missing' in found) return { withoutHttp: found.missing };
+  const httpPort = options.httpPort || (await freePort());
+  const file = join(options.dataDir, `envoy-${httpPort}.yaml`);
+  await writeFile(
+    file,
+    renderEnvoyConfig({
+      http: { host: '127.0.0.1', port: httpPort },
+      gateway: { host: '127.0.0.1', port: gatewayPort },
+      jwks: { file: keys.jwksFile },
+      issuer: keys.issuer,
+      audience: keys.audience,
+      descriptorFile: join(root, 'gen', 'descriptor.binpb'),
+      ...options.edge,
+    }),
+  );
+  const httpUrl = `http://127.0.0.1:${httpPort}`;
+  const isReady = (): Promise<boolean> =>
+    fetch(`${httpUrl}/healthz`, { signal: AbortSignal.timeout(1000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
+  await start({ name: 'envoy', ...envoyCommand(found.path, file), env: { PATH: process.env['PATH'] ?? '' }, isReady });
+  return { httpUrl };
+}

@@ -1,0 +1,60 @@
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { declare, integer, loadConfig, path } from '../lib/config.js';
+import { methods } from '../lib/contract.js';
+import { StartError } from '../lib/errors.js';
+import { packageRoot } from '../lib/packageRoot.js';
+import { startMesh, type Mesh } from './mesh.js';
+import { ProgramFailed } from './supervised.js';
+
+const root = fileURLToPath(packageRoot);
+
+export const StartConfig = declare({
+  httpPort: integer({ env: 'REPLYMESH_HTTP_PORT', min: 1, max: 65535, default: 8080, doc: 'Port of REST, gRPC and gRPC-Web through Envoy.' }),
+  grpcPort: integer({ env: 'REPLYMESH_GRPC_PORT', min: 1, max: 65535, default: 50051, doc: 'Port of gRPC straight at the gateway.' }),
+  dataDir: path({ env: 'REPLYMESH_DATA_DIR', default: join(root, '.data'), doc: 'Folder for the embedded database, keys, spool and logs.' }),
+});
+
+/** Scopes of the token that the ready line shows: all of the public ones. */
+const allScopes = (): string[] => [...new Set([...methods.values()].flatMap((m) => m.requiredScope ?? []))].sort();
+const DAY_S = 86_400;
+
+/** `npm start`: the whole mesh on embedded defaults, until Ctrl-C. */
+export async function runStart(): Promise<void> {
+  const config = loadConfig(StartConfig, process.env, ['node', 'start']);
+  const started = Date.now();
+  const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  mkdirSync(config.dataDir, { recursive: true });
+  const logFile = join(config.dataDir, 'mesh.log');
+  const logStream = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
+  process.stderr.write('Starting context, inference, generator, gateway and Envoy …\n');
+  let mesh: Mesh;
+  try {
+    mesh = await startMesh({ ...config, env, withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1', onOutput: (program, line) => logStream.write(`${program} ${line}\n`) });
+  } catch (error) {
+    if (!(error instanceof ProgramFailed || error instanceof StartError)) throw error;
+    process.stderr.write(`${error.message}\nNothing was left running.\n`);
+    process.exit(error instanceof ProgramFailed && error.exitCode !== 78 ? 1 : 78);
+  }
+  const token = await mesh.keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
+  process.stdout.write(readyLines(mesh, token, (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    process.stderr.write('\nStopping …\n');
+    void mesh.stop().then(() => process.exit(0));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+function readyLines(mesh: Mesh, token: string, seconds: number, logFile: string): string {
+  const body = `'{"text":"Where is my refund?","customerId":"cus_ada"}'`;
+  const rest = mesh.httpUrl
+    ? `REST\n  curl -s ${mesh.httpUrl}/v1/queries:process -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d ${body}\n\n`
+    : `No REST: ${mesh.withoutHttp}\n\n`;
+  const grpc = `gRPC\n  npx buf curl --protocol grpc --http2-prior-knowledge -H 'authorization: Bearer ${token}' -d ${body} http://127.0.0.1:${mesh.grpcPort}/replymesh.v1.QueryService/ProcessQuery\n`;
+  return `Replymesh is ready after ${seconds.toFixed(1)} s. Ctrl-C stops it; its log is ${logFile}.\n\n${rest}${grpc}`;
+}

@@ -1,0 +1,12 @@
+import type { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
+import type { Handler } from '../../lib/server.js';
+import { searchPassages } from './passageSearch.js';
+import type { Store } from './store.js';
+
+export const DEFAULT_PASSAGES = 5;
+
+export const searchKnowledge =
+  ({ store }: { store: Store }): Handler<ContextServiceDefinition, 'searchKnowledge'> =>
+  async (request, call) => ({
+    passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, { ...request, limit: request.limit || DEFAULT_PASSAGES })),
+  });

@@ -1,0 +1,56 @@
+import { v7 as uuidv7 } from 'uuid';
+import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
+import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
+import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import type { MeshClient } from '../../lib/client.js';
+import { serve, type Served } from '../../lib/server.js';
+import type { Cache } from './cache.js';
+import { createArticle } from './createArticle.js';
+import { deleteArticle } from './deleteArticle.js';
+import type { Embedder } from './embedder.js';
+import { getArticle } from './getArticle.js';
+import { getContext } from './getContext.js';
+import { getQuery } from './getQuery.js';
+import { importArticles } from './importArticles.js';
+import { listArticles } from './listArticles.js';
+import { listQueries } from './listQueries.js';
+import { recordDecision } from './recordDecision.js';
+import { reserveRequest } from './reserveRequest.js';
+import { searchArticles } from './searchArticles.js';
+import { searchKnowledge } from './searchKnowledge.js';
+import type { Store } from './store.js';
+import { submitFeedback } from './submitFeedback.js';
+import { updateArticle } from './updateArticle.js';
+
+interface Parts {
+  readonly store: Store;
+  readonly cache: Cache;
+  readonly embedder: Embedder;
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
+  readonly now: () => Date;
+}
+
+/** The three services of this process. */
+export const served = ({ store, cache, embedder, inference, now }: Parts): Served[] => [
+  serve(ContextServiceDefinition, {
+    getContext: getContext({ store, cache, now }),
+    searchKnowledge: searchKnowledge({ store }),
+    reserveRequest: reserveRequest({ store, now }),
+    recordDecision: recordDecision({ store, cache, now }),
+    getQuery: getQuery({ store }),
+    listQueries: listQueries({ store }),
+  }),
+  serve(KnowledgeServiceDefinition, {
+    createArticle: createArticle({ store, embedder, now }),
+    getArticle: getArticle({ store }),
+    listArticles: listArticles({ store }),
+    updateArticle: updateArticle({ store, embedder, now }),
+    deleteArticle: deleteArticle({ store }),
+    searchArticles: searchArticles({ store, inference }),
+    importArticles: importArticles({ store, embedder, now }),
+  }),
+  serve(FeedbackServiceDefinition, {
+    submitFeedback: submitFeedback({ store, cache, now, newFeedbackId: () => `fbk_${uuidv7()}` }),
+  }),
+];

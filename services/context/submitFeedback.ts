@@ -1,0 +1,78 @@
+import { sql } from 'drizzle-orm';
+import { ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
+import type { Feedback, FeedbackServiceDefinition, SubmitFeedbackRequest } from '../../gen/replymesh/v1/feedback_service.js';
+import type { Handler } from '../../lib/server.js';
+import { fail } from '../errors.js';
+import type { Cache } from './cache.js';
+import { contextKey } from './contextKey.js';
+import { millis, rowsOf, type Store, type Transaction } from './store.js';
+
+interface Parts {
+  readonly store: Store;
+  readonly cache: Cache;
+  readonly now: () => Date;
+  readonly newFeedbackId: () => string;
+}
+
+export const submitFeedback =
+  ({ store, cache, now, newFeedbackId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
+  async (request, call) => {
+    const { tenant } = call.principal;
+    const { feedback, customerId } = await store.within(call, async (tx) => {
+      const [query] = await rowsOf<{ customer_id: string }>(tx, sql`select customer_id from queries where id = ${request.queryId}`);
+      if (!query) return fail('QUERY_NOT_FOUND', { id: request.queryId });
+      const stored = await insert(tx, tenant, newFeedbackId(), request, now());
+      if (stored) await noteOnInteraction(tx, request);
+      return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id };
+    });
+    if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
+    return { feedback };
+  };
+
+interface Row {
+  readonly id: string;
+  readonly satisfaction: number | null;
+  readonly resolved: boolean | null;
+  readonly corrected_intent: string;
+  readonly created_at: number;
+}
+const columns = sql`id, satisfaction, resolved, corrected_intent, ${millis('created_at')} as created_at`;
+const feedbackOf = (row: Row, queryId: string): Feedback => ({
+  id: row.id,
+  queryId,
+  satisfaction: row.satisfaction ?? undefined,
+  resolved: row.resolved ?? undefined,
+  correctedIntent: row.corrected_intent,
+  createTime: new Date(row.created_at),
+});
+
+/** Undefined when this request stored it before. */
+async function insert(tx: Transaction, tenant: string, id: string, request: SubmitFeedbackRequest, now: Date): Promise<Feedback | undefined> {
+  const [row] = await rowsOf<Row>(
+    tx,
+    sql`
+      insert into feedback (tenant, id, query_id, request_id, satisfaction, resolved, corrected_intent, created_at)
+      values (${tenant}, ${id}, ${request.queryId}, ${request.requestId}, ${request.satisfaction ?? null}, ${request.resolved ?? null},
+              ${request.correctedIntent.replaceAll('\0', '\uFFFD')}, ${now.toISOString()})
+      on conflict (tenant, query_id, request_id) where request_id <> '' do nothing
+      returning ${columns}`,
+  );
+  return row && feedbackOf(row, request.queryId);
+}
+
+async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Promise<Feedback> {
+  const [row] = await rowsOf<Row>(tx, sql`select ${columns} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`);
+  return row ? feedbackOf(row, request.queryId) : fail('STORE_UNREACHABLE', {});
+}
+
+/** The customer's history learns what they said. That a matter was handed to a person stays in it: `escalations_total` counts those ever. */
+async function noteOnInteraction(tx: Transaction, { queryId, satisfaction, resolved }: SubmitFeedbackRequest): Promise<void> {
+  if (satisfaction === undefined && resolved === undefined) return;
+  const status = resolved === undefined ? null : ResolutionStatus[resolved ? ResolutionStatus.RESOLVED : ResolutionStatus.OPEN];
+  await tx.execute(sql`
+    update interactions set
+      satisfaction_score = coalesce(${satisfaction ?? null}::integer, satisfaction_score),
+      resolution_status = case when resolution_status = ${ResolutionStatus[ResolutionStatus.ESCALATED]} then resolution_status
+                               else coalesce(${status}::text, resolution_status) end
+    where id = ${queryId} and type = 'QUERY'`);
+}

@@ -1,0 +1,42 @@
+import type { Article } from '../../gen/replymesh/type/v1/knowledge.js';
+import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import type { Handler } from '../../lib/server.js';
+import { requireNone } from '../../lib/validation.js';
+import { type ArticleContent, contentOf, readArticle, replaceArticle, requireValid, requireVersion, sameContent } from './article.js';
+import type { Embedder } from './embedder.js';
+import type { Store } from './store.js';
+
+const FIELDS = ['title', 'body', 'language', 'audience', 'intents'] as const satisfies readonly (keyof ArticleContent)[];
+type Field = (typeof FIELDS)[number];
+
+export const updateArticle =
+  ({ store, embedder, now }: { store: Store; embedder: Embedder; now: () => Date }): Handler<KnowledgeServiceDefinition, 'updateArticle'> =>
+  async ({ article, updateMask }, call) => {
+    if (article === undefined || article.id === '') return requireNone([{ field: 'article.id', description: 'name the article to change' }]) as never;
+    const fields = updateMask === undefined ? FIELDS.filter((field) => isSet(article[field])) : fieldsOf(updateMask);
+    const { tenant } = call.principal;
+    const stored = await store.within(call, async (tx) => {
+      const before = await readArticle(tx, article.id, true);
+      requireVersion(before, article.etag);
+      const merged = merge(before, article, fields);
+      requireValid(merged);
+      return sameContent(before, merged) ? before : await replaceArticle(tx, tenant, article.id, contentOf(merged), now());
+    });
+    embedder.wake();
+    return { article: stored };
+  };
+
+const isSet = (value: string | number | readonly string[]): boolean => (typeof value === 'number' ? value !== 0 : value.length > 0);
+
+function fieldsOf(paths: readonly string[]): Field[] {
+  const known = (path: string): path is Field => (FIELDS as readonly string[]).includes(path);
+  const description = `name only ${FIELDS.join(', ')}`;
+  requireNone(paths.filter((path) => !known(path)).map(() => ({ field: 'update_mask', description })));
+  return paths.filter(known);
+}
+
+/** The stored article with the named fields of the given one. */
+export function merge(before: Article, given: Article, fields: readonly Field[]): Article {
+  const changed = Object.fromEntries(fields.map((field) => [field, given[field]]));
+  return { ...before, ...changed };
+}

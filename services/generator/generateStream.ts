@@ -1,0 +1,112 @@
+import type { GenerateRequest, GenerateResponse, GenerateStreamRequest, GenerateStreamResponse } from '../../gen/replymesh/generator/v1/generator_service.js';
+import { Action, ReplyOrigin } from '../../gen/replymesh/type/v1/decision.js';
+import type { Call } from '../../lib/call.js';
+import { openGate } from './gate.js';
+import type { LanguageModel } from './llm.js';
+import { LlmFailure } from './llmFailure.js';
+import { replies, withheldSentences } from './metrics.js';
+import { modelReply } from './modelReply.js';
+import { promptOf } from './prompt.js';
+import { approvedReply, closingOf, greetingOf } from './wording.js';
+import type { Wording } from './wordingFile.js';
+
+export interface GenerateParts {
+  readonly wording: Wording;
+  /** Undefined when none is configured. */
+  readonly languageModel: LanguageModel | undefined;
+  /** Most characters of passages in one prompt. */
+  readonly maxPassageChars: number;
+}
+
+/** What a handler needs of the call. */
+export type GenerateCall = Pick<Call, 'signal' | 'deadline' | 'log'>;
+export type GenerateStream = (request: GenerateStreamRequest, call: GenerateCall) => AsyncGenerator<GenerateStreamResponse>;
+
+/** Approved wording is written in it, and the gate can judge it alone, so that every reply is. */
+const LANGUAGE = 'en';
+/** Of a reply that no language model had a part in. */
+const NO_MODEL = { withheldSentences: 0, languageModelFailed: false, promptSha256: '', usage: undefined };
+
+const sentenceEvent = (sentence: string): GenerateStreamResponse => ({ event: { $case: 'sentence', value: sentence } });
+
+/** Writes a reply sentence by sentence: the language model's where one is configured and does its work, approved wording otherwise. */
+export const generateStream = (parts: GenerateParts): GenerateStream =>
+  async function* ({ request }, call) {
+    // The contract requires it; validation has refused a call without.
+    if (request === undefined) return;
+    const response = (yield* byModel(parts, request, call)) ?? (yield* byWording(parts.wording, request, NO_MODEL));
+    replies.inc({ origin: ReplyOrigin[response.reply?.origin ?? 0], complete: String(response.complete) });
+    yield { event: { $case: 'result', value: response } };
+  };
+
+/** Whether there is something that a language model could answer from, and somebody who may send it. */
+const isForModel = (request: GenerateRequest): boolean =>
+  request.action !== Action.ESCALATE && request.intent !== '' && (request.passages.length > 0 || (request.customer?.facts.length ?? 0) > 0);
+
+/** The language model's reply, or approved wording when nothing of it could be sent; undefined when it was not to be asked. */
+async function* byModel(parts: GenerateParts, request: GenerateRequest, call: GenerateCall): AsyncGenerator<GenerateStreamResponse, GenerateResponse | undefined> {
+  const { languageModel, wording } = parts;
+  if (languageModel === undefined || !isForModel(request)) return undefined;
+  const prompt = promptOf(request, parts.maxPassageChars);
+  const gate = openGate({
+    passages: prompt.passages,
+    facts: request.customer?.facts ?? [],
+    customerName: request.customer?.displayName ?? '',
+    customerText: request.text,
+  });
+  const sentences = modelReply(languageModel.write(prompt, call), gate, prompt.passages);
+  const said: string[] = [];
+  const say = (sentence: string): GenerateStreamResponse => {
+    said.push(sentence);
+    return sentenceEvent(sentence);
+  };
+  const written = yield* eachWith(sentences, function* (sentence) {
+    if (said.length === 0) yield say(greetingOf(wording, request.customer));
+    yield say(sentence);
+  });
+  call.signal.throwIfAborted();
+  if (written.failure !== undefined && !(written.failure instanceof LlmFailure)) throw written.failure;
+  if (written.failure !== undefined) call.log.warn({ failure: (written.failure as LlmFailure).kind, http_status: (written.failure as LlmFailure).httpStatus }, 'the language model failed');
+  for (const because of written.withheld) withheldSentences.inc({ because });
+  const evidence = { withheldSentences: written.withheld.length, promptSha256: prompt.sha256, usage: written.usage };
+  if (!written.spoke) return yield* byWording(wording, request, { ...evidence, languageModelFailed: true });
+  if (written.complete) yield say(closingAfter(said.at(-1) ?? '', wording));
+  return {
+    reply: { text: said.join(''), language: LANGUAGE, citations: [...written.citations], origin: ReplyOrigin.LANGUAGE_MODEL },
+    suggestedActions: suggestedActions(wording, request),
+    complete: written.complete,
+    languageModelFailed: written.failure !== undefined,
+    ...evidence,
+  };
+}
+
+/** Passes each item of a generator through a function, and returns what the generator returns. */
+async function* eachWith<T, R, U>(items: AsyncGenerator<T, R>, of: (item: T) => Iterable<U>): AsyncGenerator<U, R> {
+  try {
+    for (let next = await items.next(); ; next = await items.next()) {
+      if (next.done) return next.value;
+      yield* of(next.value);
+    }
+  } finally {
+    // When the caller leaves here, the model's stream has to end as well.
+    await items.return(undefined as never);
+  }
+}
+
+/** The farewell after exactly one blank line. */
+const closingAfter = (last: string, wording: Wording): string => closingOf(wording).slice(Math.min(2, /\n*$/.exec(last)?.[0].length ?? 0));
+
+type ModelEvidence = Pick<GenerateResponse, 'withheldSentences' | 'languageModelFailed' | 'promptSha256' | 'usage'>;
+
+async function* byWording(wording: Wording, request: GenerateRequest, evidence: ModelEvidence): AsyncGenerator<GenerateStreamResponse, GenerateResponse> {
+  const { sentences, citations } = approvedReply(wording, request);
+  for (const sentence of sentences) yield sentenceEvent(sentence);
+  return {
+    reply: { text: sentences.join(''), language: LANGUAGE, citations: [...citations], origin: ReplyOrigin.APPROVED_WORDING },
+    suggestedActions: suggestedActions(wording, request),
+    complete: true,
+    ...evidence,
+  };
+}
+
+const suggestedActions = (wording: Wording, request: GenerateRequest) => [...(wording.suggestedActions.get(request.intent) ?? [])];

@@ -1,0 +1,27 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { declare, integer, oneOf, path, text } from '../../lib/config.js';
+import { packageRoot } from '../../lib/packageRoot.js';
+import { serverSettings } from '../../lib/server.js';
+
+export const InferenceConfig = declare({
+  ...serverSettings('127.0.0.1:50053'),
+  bundleDir: path({
+    env: 'REPLYMESH_BUNDLE_DIR',
+    mustExist: true,
+    default: fileURLToPath(new URL('models/default', packageRoot)),
+    doc: 'Folder of the bundle, with manifest.json.',
+  }),
+  defaultLabelSpace: text({ env: 'REPLYMESH_DEFAULT_LABEL_SPACE', default: 'support', doc: 'Label space of requests that name none.' }),
+  workers: integer({
+    env: 'REPLYMESH_INFERENCE_WORKERS',
+    min: 1,
+    max: 256,
+    default: availableParallelism(),
+    doc: 'Threads that run the models; each takes one core and a copy of the sessions.',
+  }),
+  maxBatch: integer({ env: 'REPLYMESH_INFERENCE_MAX_BATCH', min: 1, max: 256, default: 16, doc: 'Most texts that run together.' }),
+  maxQueued: integer({ env: 'REPLYMESH_INFERENCE_MAX_QUEUED', min: 1, max: 100_000, default: 1024, doc: 'Most texts that wait; more are refused.' }),
+  cache: oneOf({ env: 'REPLYMESH_CACHE', values: ['on', 'off'], default: 'on', doc: 'Whether answers are kept and given again to the same request.' }),
+  cacheMegabytes: integer({ env: 'REPLYMESH_INFERENCE_CACHE_MB', min: 1, max: 65_536, default: 64, doc: 'Most memory for kept answers, in MiB.' }),
+});
