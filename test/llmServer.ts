@@ -36,7 +36,11 @@ export interface LlmReply {
 
 export interface LlmRequest {
   readonly headers: IncomingMessage['headers'];
-  readonly body: { readonly model: string; readonly messages: readonly { readonly role: string; readonly content: string }[]; readonly [key: string]: unknown };
+  readonly body: {
+    readonly model: string;
+    readonly messages: readonly { readonly role: string; readonly content: string }[];
+    readonly [key: string]: unknown;
+  };
 }
 
 export interface LlmServer {
@@ -99,7 +103,9 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 }
 
 function sendError(response: ServerResponse, status: number): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '1' }).end(JSON.stringify({ error: { message: `scripted ${status}`, type: 'scripted' } }));
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'retry-after': '1' })
+    .end(JSON.stringify({ error: { message: `scripted ${status}`, type: 'scripted' } }));
 }
 
 async function answer(response: ServerResponse, body: LlmRequest['body'], reply: LlmReply): Promise<void> {
@@ -119,7 +125,12 @@ async function answer(response: ServerResponse, body: LlmRequest['body'], reply:
   switch (ending) {
     case 'FINISH':
       await sendFinish();
-      if (usage) await send({ ...base, choices: [], usage: { prompt_tokens: usage.prompt, completion_tokens: usage.completion, total_tokens: usage.prompt + usage.completion } });
+      if (usage)
+        await send({
+          ...base,
+          choices: [],
+          usage: { prompt_tokens: usage.prompt, completion_tokens: usage.completion, total_tokens: usage.prompt + usage.completion },
+        });
       await send('[DONE]');
       response.end();
       return;

@@ -11,5 +11,7 @@ export function takeMarkers(sentence: string): { text: string; cited: number[] }
 
 /** The passages at these positions as sources, in the order of the passages, each once; positions without a passage name nothing. */
 export function citationsOf(positions: ReadonlySet<number>, passages: readonly Passage[]): Citation[] {
-  return passages.flatMap((passage, index) => (positions.has(index) ? [{ articleId: passage.articleId, passageId: passage.id, title: passage.title }] : []));
+  return passages.flatMap((passage, index) =>
+    positions.has(index) ? [{ articleId: passage.articleId, passageId: passage.id, title: passage.title }] : [],
+  );
 }

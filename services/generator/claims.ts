@@ -25,15 +25,31 @@ const WORD_NUMBERS: Readonly<Record<string, number>> = Object.fromEntries(
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'
     .split(' ')
     .map((word, value) => [word, value])
-    .concat('twenty thirty forty fifty sixty seventy eighty ninety hundred'.split(' ').map((word, i) => [word, i === 8 ? 100 : 20 + 10 * i])),
+    .concat(
+      'twenty thirty forty fifty sixty seventy eighty ninety hundred'.split(' ').map((word, i) => [word, i === 8 ? 100 : 20 + 10 * i]),
+    ),
 );
 const UNIT = 'seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?';
 const CURRENCIES: Readonly<Record<string, string>> = {
-  $: 'USD', us$: 'USD', dollar: 'USD', ca$: 'CAD', c$: 'CAD', a$: 'AUD', '€': 'EUR', euro: 'EUR', '£': 'GBP', pound: 'GBP', '¥': 'JPY', yen: 'JPY', cent: 'CENT',
+  $: 'USD',
+  us$: 'USD',
+  dollar: 'USD',
+  ca$: 'CAD',
+  c$: 'CAD',
+  a$: 'AUD',
+  '€': 'EUR',
+  euro: 'EUR',
+  '£': 'GBP',
+  pound: 'GBP',
+  '¥': 'JPY',
+  yen: 'JPY',
+  cent: 'CENT',
 };
 const CODES = 'USD|EUR|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|MXN|BRL|NOK|SEK|DKK|PLN|CZK|HUF|TRY|ZAR|SGD|HKD|KRW';
-const NUM = "\\d{1,3}(?:[,'\\u00a0]\\d{3})+(?:\\.\\d+)?|\\d{1,3}(?:\\.\\d{3})+,\\d{1,2}|\\d+(?:[.,]\\d+)?";
-const MONTHS = 'jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?';
+/** Begins only where a run of digits begins, so that a long run is read once and not from each of its digits. */
+const NUM = "(?<!\\d)(?:\\d{1,3}(?:[,'\\u00a0]\\d{3})+(?:\\.\\d+)?|\\d{1,3}(?:\\.\\d{3})+,\\d{1,2}|\\d+(?:[.,]\\d+)?)";
+const MONTHS =
+  'jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?';
 
 /** `1,299.00` → `1299`, `49.90` → `49.9`, `49,90` → `49.9`: no thousands separators, no needless zeros. */
 function decimal(raw: string): string {
@@ -50,13 +66,19 @@ function decimal(raw: string): string {
 
 /** Number words become digits, so that "five days" and "5 days" are one spelling. "one" and "a" do only before a unit. */
 function spellNumbersAsDigits(text: string): string {
-  const words = Object.keys(WORD_NUMBERS).filter((word) => word !== 'one').join('|');
+  const words = Object.keys(WORD_NUMBERS)
+    .filter((word) => word !== 'one')
+    .join('|');
   return text
-    .replace(/\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|six|seven|eight|nine)\b/gi, (_, tens: string, ones: string) =>
-      String((WORD_NUMBERS[tens.toLowerCase()] ?? 0) + (WORD_NUMBERS[ones.toLowerCase()] ?? 0)),
+    .replace(
+      /\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|six|seven|eight|nine)\b/gi,
+      (_, tens: string, ones: string) => String((WORD_NUMBERS[tens.toLowerCase()] ?? 0) + (WORD_NUMBERS[ones.toLowerCase()] ?? 0)),
     )
     .replace(new RegExp(`\\b(${words})\\b`, 'gi'), (word) => String(WORD_NUMBERS[word.toLowerCase()]))
-    .replace(new RegExp(`\\b(?:one|an?)(?=[ -](?:(?:single|full|working|business|calendar)[ -])?(?:${UNIT}|dollar|euro|pound|percent)\\b)`, 'gi'), '1')
+    .replace(
+      new RegExp(`\\b(?:one|an?)(?=[ -](?:(?:single|full|working|business|calendar)[ -])?(?:${UNIT}|dollar|euro|pound|percent)\\b)`, 'gi'),
+      '1',
+    )
     .replace(/\ba (?=100\b)/gi, '');
 }
 
@@ -100,10 +122,19 @@ type Rule = readonly [pattern: RegExp, read: (groups: Groups) => Claim[]];
 /** Tried in this order; what one takes is gone for the next, so that an amount is no plain number as well. */
 const RULES: readonly Rule[] = [
   [/\{\{[^{}]*\}\}/g, ([all = '']) => [{ kind: 'PLACEHOLDER', value: all.slice(2, -2).trim() }]],
-  [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, ([all = '']) => [{ kind: 'EMAIL', value: all.toLowerCase() }]],
+  [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, ([all = '']) => [{ kind: 'EMAIL', value: all.toLowerCase() }]],
   [
-    /(?:https?:\/\/|www\.)[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?]|\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|example|shop|store|info|app|co|eu|us|uk|de)\b(?:\/[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?])?/gi,
-    ([all = '']) => [{ kind: 'URL', value: all.toLowerCase().replace(/^https?:\/\//, '').replace(/^www\./, '').replace(/\/$/, '') }],
+    /(?:https?:\/\/|www\.)[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?]|\b(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|example|shop|store|info|app|co|eu|us|uk|de)\b(?:\/[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?])?/gi,
+    ([all = '']) => [
+      {
+        kind: 'URL',
+        value: all
+          .toLowerCase()
+          .replace(/^https?:\/\//, '')
+          .replace(/^www\./, '')
+          .replace(/\/$/, ''),
+      },
+    ],
   ],
   [/\b(\d{4})-(\d{2})-(\d{2})\b/g, ([, y, m = '', d = '']) => [{ kind: 'DATE', value: dateValue(y, m, d) }]],
   [/\b(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d{2})\b/g, ([, a = '', b = '', y = '']) => [{ kind: 'DATE', value: numericDate(a, b, y) }]],
@@ -125,23 +156,38 @@ const RULES: readonly Rule[] = [
     new RegExp(`(${NUM})[\\s-]?(€|£|¥|\\$|(?:${CODES}|dollars?|euros?|pounds?|yen|cents?)\\b)`, 'gi'),
     ([, n = '', currency = '']) => [{ kind: 'MONEY', value: `${decimal(n)} ${currencyOf(currency)}` }],
   ],
-  [new RegExp(`\\b(${CODES})\\s?(${NUM})`, 'g'), ([, currency = '', n = '']) => [{ kind: 'MONEY', value: `${decimal(n)} ${currencyOf(currency)}` }]],
+  [
+    new RegExp(`\\b(${CODES})\\s?(${NUM})`, 'g'),
+    ([, currency = '', n = '']) => [{ kind: 'MONEY', value: `${decimal(n)} ${currencyOf(currency)}` }],
+  ],
   [new RegExp(`(${NUM})\\s?(?:%|per ?cent\\b)`, 'gi'), ([, n = '']) => [{ kind: 'PERCENT', value: decimal(n) }]],
   [
-    new RegExp(`(?<![\\w.,])(${NUM})(?:\\s?(?:-|–|to|or|and)\\s?(${NUM}))?[\\s-]?(?:(working|business|calendar)[\\s-])?(?:single |full )?(${UNIT}|h)\\b`, 'gi'),
+    new RegExp(
+      `(?<![\\w.,])(${NUM})(?:\\s?(?:-|–|to|or|and)\\s?(${NUM}))?[\\s-]?(?:(working|business|calendar)[\\s-])?(?:single |full )?(${UNIT}|h)\\b`,
+      'gi',
+    ),
     ([, from = '', to, kind, unit = '']) =>
       [from, ...(to === undefined ? [] : [to])].map((n) => ({ kind: 'DURATION' as const, value: durationValue(n, kind, unit) })),
   ],
-  [/\+\d[\d\s().-]{5,}\d|\(?\b\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}\b|\b\d{3}[\s-]\d{4}\b/g, ([all = '']) => [{ kind: 'PHONE', value: all.replace(/\D/g, '') }]],
+  [
+    /\+\d[\d\s().-]{5,}\d|\(?\b\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}\b|\b\d{3}[\s-]\d{4}\b/g,
+    ([all = '']) => [{ kind: 'PHONE', value: all.replace(/\D/g, '') }],
+  ],
   [/(?<![\w-])(\d+)(?:st|nd|rd|th)\b/gi, ([, n = '']) => [{ kind: 'NUMBER', value: decimal(n) }]],
-  [/(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_/][A-Za-z0-9]+)*/g, ([all = '']) => [{ kind: 'IDENTIFIER', value: all.toLowerCase() }]],
+  [
+    /(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_/][A-Za-z0-9]+)*/g,
+    ([all = '']) => [{ kind: 'IDENTIFIER', value: all.toLowerCase() }],
+  ],
   [new RegExp(NUM, 'g'), ([all = '']) => [{ kind: 'NUMBER', value: decimal(all) }]],
   [/\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b/gi, ([, day = '']) => [{ kind: 'DAY', value: day.toLowerCase() }]],
   [
     /\b(January|February|April|June|July|August|September|October|November|December)\b|(?<=\b(?:in|of|until|by|since) )(March|May)\b/g,
     ([all = '']) => [{ kind: 'DAY', value: all.toLowerCase() }],
   ],
-  [/\b(immediately|instantly|right away|straight away|at once|without delay|asap|as soon as possible)\b/gi, () => [{ kind: 'RELATIVE_TIME', value: 'at once' }]],
+  [
+    /\b(immediately|instantly|right away|straight away|at once|without delay|asap|as soon as possible)\b/gi,
+    () => [{ kind: 'RELATIVE_TIME', value: 'at once' }],
+  ],
   [
     /\b(today|tonight|tomorrow|yesterday|(?:this|next|last) (?:week|weekend|month|year|morning|afternoon|evening))\b/gi,
     ([all = '']) => [{ kind: 'RELATIVE_TIME', value: all.toLowerCase() }],
@@ -161,7 +207,10 @@ export function readClaims(text: string): { claims: Claim[]; rest: string } {
   let rest = spellNumbersAsDigits(text);
   for (const [pattern, read] of RULES) {
     rest = rest.replace(pattern, (...match: unknown[]) => {
-      const groups = match.slice(0, match.findIndex((part) => typeof part === 'number')) as Groups;
+      const groups = match.slice(
+        0,
+        match.findIndex((part) => typeof part === 'number'),
+      ) as Groups;
       claims.push(...read(groups));
       return ' ¦ ';
     });

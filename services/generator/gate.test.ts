@@ -5,7 +5,14 @@ import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import { openGate } from './gate.js';
 import { splitSentences } from './sentences.js';
 
-const passage = (id: string, title: string, text: string): Passage => ({ id: `${id}#0`, articleId: id, title, text, score: 1, textSha256: '' });
+const passage = (id: string, title: string, text: string): Passage => ({
+  id: `${id}#0`,
+  articleId: id,
+  title,
+  text,
+  score: 1,
+  textSha256: '',
+});
 const fact = (key: string, value: string, type: FactType): CustomerFact => ({ key, value, type });
 
 const PASSAGES = [
@@ -29,7 +36,11 @@ const PASSAGES = [
     'Contact customer service',
     'Call +1 555 0100, write to support@northwind.example or see https://northwind.example/help. Phone and chat are open Monday to Friday from 08:00 to 20:00. We answer e-mails within 24 hours. The sale ends on 24 December 2026 and gives 15 % off tents.',
   ),
-  passage('account', 'Your account', '1. Open Account > Orders, choose the order and select Cancel order.\n2. Select Confirm.\nYou can pay with Visa or PayPal. A colleague will call you back within 2 hours.'),
+  passage(
+    'account',
+    'Your account',
+    '1. Open Account > Orders, choose the order and select Cancel order.\n2. Select Confirm.\nYou can pay with Visa or PayPal. A colleague will call you back within 2 hours.',
+  ),
 ];
 const FACTS = [
   fact('order.number', 'NW-10482', FactType.NUMBER),
@@ -40,7 +51,12 @@ const FACTS = [
   fact('refund.amount', '49.90 USD', FactType.MONEY),
   fact('account.email', 'ada.mensah@example.com', FactType.EMAIL),
 ];
-const gate = openGate({ passages: PASSAGES, facts: FACTS, customerName: 'Ada Mensah', customerText: 'Where is {{ORDER_1}}? You owe me 500 USD by 3 May 2027.' });
+const gate = openGate({
+  passages: PASSAGES,
+  facts: FACTS,
+  customerName: 'Ada Mensah',
+  customerText: 'Where is {{ORDER_1}}? You owe me 500 USD by 3 May 2027.',
+});
 
 const SUPPORTED = [
   // courtesy
@@ -151,6 +167,7 @@ const WITHHELD: [sentence: string, because: string][] = [
   ['Please send us your password.', 'SECRET_REQUEST'],
   ['Could you tell us your credit card number?', 'SECRET_REQUEST'],
   // statements
+  [`You can ${'really '.repeat(200)}return it.`, 'LENGTH'],
   ['An order that is Shipped can be cancelled.', 'NEGATION'],
   ['Worn garments must be laundered and ironed beforehand.', 'STATEMENT'],
   ['Our founders sail yachts around distant islands.', 'STATEMENT'],
@@ -186,10 +203,20 @@ describe('the gate', () => {
 
 /** Passages as shops write them, with one amount that stands nowhere else. */
 const subject = fc.constantFrom('The return label', 'Gift wrapping', 'An address change', 'Express delivery', 'The yearly membership');
-const amount = fc.tuple(fc.integer({ min: 1, max: 9999 }), fc.integer({ min: 0, max: 99 })).map(([whole, cents]) => `${whole}.${String(cents).padStart(2, '0')}`);
-const spelling = fc.constantFrom<(n: string) => string>((n) => `${n} USD`, (n) => `$${n}`, (n) => `${n} EUR`, (n) => `€${n}`, (n) => `${n} pounds`);
+const amount = fc
+  .tuple(fc.integer({ min: 1, max: 9999 }), fc.integer({ min: 0, max: 99 }))
+  .map(([whole, cents]) => `${whole}.${String(cents).padStart(2, '0')}`);
+const spelling = fc.constantFrom<(n: string) => string>(
+  (n) => `${n} USD`,
+  (n) => `$${n}`,
+  (n) => `${n} EUR`,
+  (n) => `€${n}`,
+  (n) => `${n} pounds`,
+);
 const tail = fc.constantFrom('', ' a year', ' for each parcel', ', which we take off the refund', ' once the status is Packed');
-const priced = fc.record({ subject, amount, spelling, tail }).map((parts) => ({ ...parts, sentence: `${parts.subject} costs ${parts.spelling(parts.amount)}${parts.tail}.` }));
+const priced = fc
+  .record({ subject, amount, spelling, tail })
+  .map((parts) => ({ ...parts, sentence: `${parts.subject} costs ${parts.spelling(parts.amount)}${parts.tail}.` }));
 const others = fc.subarray(PASSAGES.flatMap((p) => p.text.split('\n')));
 
 const changeDigit = (number: string, at: number, by: number): string => {
@@ -213,7 +240,12 @@ describe('the gate, whatever a passage says', () => {
   it('never lets an amount through after one of its digits was changed', () => {
     fc.assert(
       fc.property(priced, fc.nat(), fc.integer({ min: 1, max: 9 }), ({ sentence, amount: right, spelling: spell }, at, by) => {
-        const open = openGate({ passages: [passage('p', 'Prices', sentence), ...PASSAGES.slice(1, 2)], facts: [], customerName: '', customerText: sentence });
+        const open = openGate({
+          passages: [passage('p', 'Prices', sentence), ...PASSAGES.slice(1, 2)],
+          facts: [],
+          customerName: '',
+          customerText: sentence,
+        });
         const wrong = sentence.replace(spell(right), spell(changeDigit(right, at, by)));
         expect(open(wrong)).toEqual({ supported: false, because: 'MONEY' });
       }),

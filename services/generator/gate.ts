@@ -24,7 +24,10 @@ export type Verdict =
       /** Whether it says nothing about the matter. */
       readonly courtesy: boolean;
     }
-  | { readonly supported: false; /** What no source supports; names no customer text. */ readonly because: ClaimKind | PromiseKind | 'NAME' | 'NEGATION' | 'STATEMENT' };
+  | {
+      readonly supported: false /** What no source supports; names no customer text. */;
+      readonly because: ClaimKind | PromiseKind | 'NAME' | 'NEGATION' | 'STATEMENT' | 'LENGTH';
+    };
 
 /** A part of a sentence, or all of it. */
 interface Clause {
@@ -63,6 +66,9 @@ const SAME_WORDS = 0.8;
 /** Share of a promise's words that one sentence of a source must hold. */
 const SAME_PROMISE = 0.6;
 
+/** Nothing longer is a sentence that a customer should get, nor worth the search. */
+export const MAX_SENTENCE_CHARS = 1000;
+
 /** These name one thing in the world, so that it does not matter which passage they come from. */
 const SELF_EXPLAINING: ReadonlySet<ClaimKind> = new Set(['EMAIL', 'URL', 'PHONE', 'IDENTIFIER', 'PLACEHOLDER']);
 /** Things that facts are about: a fact about one of them supports no sentence about only another. */
@@ -71,7 +77,14 @@ const NEGATION = /\b(?:not|never|cannot|unable|neither|nor|no longer|without)\b|
 const CONDITION = /\b(?:if|when|once|until|unless|before|after|while|as soon as)\b/i;
 
 const keyOf = (claim: Claim): string => `${claim.kind} ${claim.value}`;
-const normal = (text: string): string => text.toLowerCase().replace(/[’]/g, "'").replace(/[^\p{L}\p{N}%$€£¥@'.,:+-]+/gu, ' ').replace(/[.,:\s]+$/, '').replace(/^(?:\d{1,2}\.|-)?\s*/, '').trim();
+const normal = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[’]/g, "'")
+    .replace(/[^\p{L}\p{N}%$€£¥@'.,:+-]+/gu, ' ')
+    .replace(/[.,:\s]+$/, '')
+    .replace(/^(?:\d{1,2}\.|-)?\s*/, '')
+    .trim();
 
 /** Markdown: list marks, emphasis and headings are no words. */
 const plain = (text: string): string => text.replace(/^\s*(?:[-*+]|#{1,6})\s+/gm, '').replace(/[*`]+/g, '');
@@ -117,8 +130,11 @@ function groundOf(sources: Sources): Ground {
   });
   for (const fact of sources.facts) units.push(unitOf(factText(fact), '', undefined, fact));
   const texts = [...sources.passages.flatMap((p) => [p.title, plain(p.text)]), ...sources.facts.map(factText), sources.customerName];
-  const placeholders = readClaims(sources.customerText).claims.filter((claim) => claim.kind === 'PLACEHOLDER');
-  const claims = new Set([...units.flatMap((unit) => [...unit.claims]), ...placeholders.map(keyOf)]);
+  const placeholders = sources.customerText.match(/\{\{[^{}]{1,40}\}\}/g) ?? [];
+  const claims = new Set([
+    ...units.flatMap((unit) => [...unit.claims]),
+    ...placeholders.flatMap((one) => readClaims(one).claims.map(keyOf)),
+  ]);
   return {
     units,
     verbatim,
@@ -141,6 +157,7 @@ export function openGate(sources: Sources): Gate {
     const text = withoutNumbering(plain(sentence)).trim();
     const copied = ground.verbatim.get(normal(sentence)) ?? ground.verbatim.get(normal(text));
     if (copied !== undefined) return { supported: true, passages: [copied], courtesy: false };
+    if (text.length > MAX_SENTENCE_CHARS) return { supported: false, because: 'LENGTH' };
     const { claims, rest } = readClaims(text);
     const stems = contentStems(rest);
     const supporting = new Set<number>();
@@ -165,7 +182,12 @@ function clausesOf(text: string): Clause[] {
   const parts = text.split(/[,;:]\s|\s(?=(?:and|but|while|or)\s)/);
   return (parts.length === 1 ? parts : [text, ...parts]).map((part) => {
     const { claims, rest } = readClaims(part);
-    return { claims: new Set(claims.map(keyOf)), stems: contentStems(rest), negative: NEGATION.test(rest), conditional: CONDITION.test(rest) };
+    return {
+      claims: new Set(claims.map(keyOf)),
+      stems: contentStems(rest),
+      negative: NEGATION.test(rest),
+      conditional: CONDITION.test(rest),
+    };
   });
 }
 
@@ -173,24 +195,31 @@ function clausesOf(text: string): Clause[] {
 function supportOfClaim(claim: Claim, stems: ReadonlySet<string>, ground: Ground): number[] | undefined {
   const matches = ground.units.filter((unit) => hasClaim(unit, claim));
   if (SELF_EXPLAINING.has(claim.kind)) {
-    const known = ground.claims.has(keyOf(claim)) || matches.length > 0 || (claim.kind === 'PHONE' && ground.phones.some((phone) => phone.endsWith(claim.value)));
+    const known =
+      ground.claims.has(keyOf(claim)) ||
+      matches.length > 0 ||
+      (claim.kind === 'PHONE' && ground.phones.some((phone) => phone.endsWith(claim.value)));
     return known ? matches.flatMap((unit) => unit.passage ?? []) : undefined;
   }
   const aboutIt = matches.filter((unit) => (unit.fact ? factFits(unit.fact, stems) : closeness(stems, unit) >= SAME_MATTER));
   if (aboutIt.some((unit) => unit.fact)) return [];
   const best = Math.max(0, ...aboutIt.map((unit) => closeness(stems, unit)));
-  const rival = ground.units.some((unit) => rivals(unit, claim.kind) && !unit.fact && !hasClaim(unit, claim) && closeness(stems, unit) >= best + CLEARLY_CLOSER);
+  const rival = ground.units.some(
+    (unit) => rivals(unit, claim.kind) && !unit.fact && !hasClaim(unit, claim) && closeness(stems, unit) >= best + CLEARLY_CLOSER,
+  );
   return aboutIt.length === 0 || rival ? undefined : [...new Set(aboutIt.flatMap((unit) => unit.passage ?? []))];
 }
 
 /** A price contradicts "free", and the other way round. */
-const rivals = (unit: Unit, kind: ClaimKind): boolean => unit.kinds.has(kind) || (kind === 'FREE' && unit.kinds.has('MONEY')) || (kind === 'MONEY' && unit.kinds.has('FREE'));
+const rivals = (unit: Unit, kind: ClaimKind): boolean =>
+  unit.kinds.has(kind) || (kind === 'FREE' && unit.kinds.has('MONEY')) || (kind === 'MONEY' && unit.kinds.has('FREE'));
 
 function hasClaim(unit: Unit, claim: Claim): boolean {
   if (unit.claims.has(keyOf(claim))) return true;
   // A date without its year, an ambiguous one, and the digits of an order number are the same thing said shorter.
   if (claim.kind === 'DATE') return [...unit.claims].some((known) => known.startsWith('DATE ') && sameDate(known.slice(5), claim.value));
-  if (claim.kind === 'NUMBER' && claim.value.length >= 4) return [...unit.claims].some((known) => known.startsWith('IDENTIFIER ') && known.endsWith(`-${claim.value}`));
+  if (claim.kind === 'NUMBER' && claim.value.length >= 4)
+    return [...unit.claims].some((known) => known.startsWith('IDENTIFIER ') && known.endsWith(`-${claim.value}`));
   return false;
 }
 
@@ -229,9 +258,14 @@ function promiseIsKept(kind: PromiseKind, verb: string, stems: ReadonlySet<strin
     case 'GUARANTEE':
       return ground.units.some((unit) => unit.guarantees && countShared(stems, unit.stems) >= SAME_PROMISE * stems.size);
     case 'DONE':
-      return ground.units.some((unit) => unit.fact?.type === FactType.STATUS && allStems(unit.fact.value).has(stem(verb)) && factFits(unit.fact, stems));
+      return ground.units.some(
+        (unit) => unit.fact?.type === FactType.STATUS && allStems(unit.fact.value).has(stem(verb)) && factFits(unit.fact, stems),
+      );
     case 'FUTURE':
-      return ground.units.some((unit) => !unit.fact && stems.size > 0 && countShared(stems, unit.stems) >= SAME_PROMISE * stems.size && countShared(stems, unit.own) > 1);
+      return ground.units.some(
+        (unit) =>
+          !unit.fact && stems.size > 0 && countShared(stems, unit.stems) >= SAME_PROMISE * stems.size && countShared(stems, unit.own) > 1,
+      );
     default:
       return kind satisfies never;
   }
@@ -246,7 +280,13 @@ function contradicts(stems: ReadonlySet<string>, negative: boolean, units: reado
 }
 
 /** Courtesy and questions need no source; any other statement needs most of its words from one passage, or from the facts. */
-function statementVerdict(text: string, claims: readonly Claim[], stems: ReadonlySet<string>, supporting: Set<number>, ground: Ground): Verdict {
+function statementVerdict(
+  text: string,
+  claims: readonly Claim[],
+  stems: ReadonlySet<string>,
+  supporting: Set<number>,
+  ground: Ground,
+): Verdict {
   const saying = new Set([...stems].filter((one) => !isCourteous(one)));
   const enough = KNOWN_WORDS * saying.size;
   const shares = ground.stemsOfPassage.map((known) => countShared(saying, known));

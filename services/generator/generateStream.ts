@@ -1,4 +1,9 @@
-import type { GenerateRequest, GenerateResponse, GenerateStreamRequest, GenerateStreamResponse } from '../../gen/replymesh/generator/v1/generator_service.js';
+import type {
+  GenerateRequest,
+  GenerateResponse,
+  GenerateStreamRequest,
+  GenerateStreamResponse,
+} from '../../gen/replymesh/generator/v1/generator_service.js';
 import { Action, ReplyOrigin } from '../../gen/replymesh/type/v1/decision.js';
 import type { Call } from '../../lib/call.js';
 import { openGate } from './gate.js';
@@ -44,7 +49,11 @@ const isForModel = (request: GenerateRequest): boolean =>
   request.action !== Action.ESCALATE && request.intent !== '' && (request.passages.length > 0 || (request.customer?.facts.length ?? 0) > 0);
 
 /** The language model's reply, or approved wording when nothing of it could be sent; undefined when it was not to be asked. */
-async function* byModel(parts: GenerateParts, request: GenerateRequest, call: GenerateCall): AsyncGenerator<GenerateStreamResponse, GenerateResponse | undefined> {
+async function* byModel(
+  parts: GenerateParts,
+  request: GenerateRequest,
+  call: GenerateCall,
+): AsyncGenerator<GenerateStreamResponse, GenerateResponse | undefined> {
   const { languageModel, wording } = parts;
   if (languageModel === undefined || !isForModel(request)) return undefined;
   const prompt = promptOf(request, parts.maxPassageChars);
@@ -66,7 +75,11 @@ async function* byModel(parts: GenerateParts, request: GenerateRequest, call: Ge
   });
   call.signal.throwIfAborted();
   if (written.failure !== undefined && !(written.failure instanceof LlmFailure)) throw written.failure;
-  if (written.failure !== undefined) call.log.warn({ failure: (written.failure as LlmFailure).kind, http_status: (written.failure as LlmFailure).httpStatus }, 'the language model failed');
+  if (written.failure !== undefined)
+    call.log.warn(
+      { failure: (written.failure as LlmFailure).kind, http_status: (written.failure as LlmFailure).httpStatus },
+      'the language model failed',
+    );
   for (const because of written.withheld) withheldSentences.inc({ because });
   const evidence = { withheldSentences: written.withheld.length, promptSha256: prompt.sha256, usage: written.usage };
   if (!written.spoke) return yield* byWording(wording, request, { ...evidence, languageModelFailed: true });
@@ -98,7 +111,11 @@ const closingAfter = (last: string, wording: Wording): string => closingOf(wordi
 
 type ModelEvidence = Pick<GenerateResponse, 'withheldSentences' | 'languageModelFailed' | 'promptSha256' | 'usage'>;
 
-async function* byWording(wording: Wording, request: GenerateRequest, evidence: ModelEvidence): AsyncGenerator<GenerateStreamResponse, GenerateResponse> {
+async function* byWording(
+  wording: Wording,
+  request: GenerateRequest,
+  evidence: ModelEvidence,
+): AsyncGenerator<GenerateStreamResponse, GenerateResponse> {
   const { sentences, citations } = approvedReply(wording, request);
   for (const sentence of sentences) yield sentenceEvent(sentence);
   return {

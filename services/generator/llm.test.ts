@@ -135,7 +135,8 @@ describe('the language model', () => {
 
   it('has ended well when only its usage is missing', async () => {
     server.script({ chunks: ['Done.'], usage: null }, { chunks: ['Done.'], ending: 'RESET_AFTER_FINISH' });
-    for (const _ of [1, 2]) expect(await read(open())).toMatchObject({ text: 'Done.', finish: 'stop', usage: { promptTokens: 0, completionTokens: 0 } });
+    for (const _ of [1, 2])
+      expect(await read(open())).toMatchObject({ text: 'Done.', finish: 'stop', usage: { promptTokens: 0, completionTokens: 0 } });
   });
 
   it('is told when the caller leaves', async () => {
@@ -200,7 +201,10 @@ describe('the language model', () => {
 
   it('tells nothing of what the endpoint said in its failures, which may repeat the prompt', async () => {
     server.script({ status: 503 });
-    const failure = await open().write(PROMPT, within()).next().catch((error: unknown) => error);
+    const failure = await open()
+      .write(PROMPT, within())
+      .next()
+      .catch((error: unknown) => error);
     expect(String(failure)).toBe('LlmFailure: The language model failed: REFUSED (HTTP 503).');
     expect((failure as Error).cause).toBeUndefined();
   });

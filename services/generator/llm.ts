@@ -22,7 +22,10 @@ export interface LanguageModel {
   close(): Promise<void>;
 }
 
-export type LlmConfig = Pick<GeneratorConfig, 'llmBaseUrl' | 'llmModel' | 'llmApiKey' | 'llmIdleMs' | 'llmTotalMs' | 'llmMaxTokens' | 'llmMaxCalls'>;
+export type LlmConfig = Pick<
+  GeneratorConfig,
+  'llmBaseUrl' | 'llmModel' | 'llmApiKey' | 'llmIdleMs' | 'llmTotalMs' | 'llmMaxTokens' | 'llmMaxCalls'
+>;
 
 /** Kept back from the caller's deadline, so that approved wording, or the end of a cut reply, still arrives. Milliseconds. */
 const RESERVE_MS = 250;
@@ -45,7 +48,11 @@ export function openLanguageModel(config: LlmConfig): LanguageModel | undefined 
     if (running >= config.llmMaxCalls) throw counted(new LlmFailure('BUSY', false));
     const admission = admitted(breaker.admit);
     running += 1;
-    const limits = { idleMs: config.llmIdleMs, totalMs: config.llmTotalMs, deadlineMs: within.deadline.getTime() - Date.now() - RESERVE_MS };
+    const limits = {
+      idleMs: config.llmIdleMs,
+      totalMs: config.llmTotalMs,
+      deadlineMs: within.deadline.getTime() - Date.now() - RESERVE_MS,
+    };
     const clock = startClock(limits, within.signal);
     let outcome: LlmFailure | 'STOP' | 'INCOMPLETE' = new LlmFailure('CANCELLED', false);
     try {
@@ -83,7 +90,15 @@ function admitted<T>(admit: () => T): T {
 
 /** Nothing is left to OPENAI_* variables, and the SDK logs nothing, since it would log what the model wrote. */
 function clientOf(baseURL: string, apiKey: string | undefined): OpenAI {
-  return new OpenAI({ baseURL, apiKey: apiKey ?? 'none', organization: null, project: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' });
+  return new OpenAI({
+    baseURL,
+    apiKey: apiKey ?? 'none',
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    logLevel: 'off',
+  });
 }
 
 /** One streamed completion. The SDK ends a stream that was cut or aborted as if it were whole, so that a finish reason is required. */
@@ -132,4 +147,5 @@ function readChunk(chunk: OpenAI.ChatCompletionChunk, usage: LanguageModelUsage)
   return { text, finishReason: choice?.finish_reason ?? undefined };
 }
 
-const count = (value: unknown): number | undefined => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined);
+const count = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;

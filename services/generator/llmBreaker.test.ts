@@ -15,16 +15,20 @@ const CUT = new LlmFailure('CUT', true);
 const LEFT = new LlmFailure('CANCELLED', false);
 const refuses = (breaker: LlmBreaker): void => expect(() => breaker.admit()).toThrow(/BREAKER_OPEN/);
 
+/** Every promise that has settled has told so. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 async function trip(breaker: LlmBreaker): Promise<void> {
   for (let call = 0; call < 5; call += 1) breaker.admit().failed(CUT);
-  await vi.waitFor(() => refuses(breaker));
+  await settled();
+  refuses(breaker);
 }
 
 describe('the breaker of the language model', () => {
   it('stays closed while fewer than five calls failed', async () => {
     const breaker = open(60_000);
     for (let call = 0; call < 4; call += 1) breaker.admit().failed(CUT);
-    await Promise.resolve();
+    await settled();
     breaker.admit().succeeded();
   });
 
@@ -44,7 +48,7 @@ describe('the breaker of the language model', () => {
     await trip(breaker);
     const trial = await vi.waitFor(() => breaker.admit());
     trial.failed(CUT);
-    await Promise.resolve();
+    await settled();
     refuses(breaker);
   });
 
@@ -53,7 +57,7 @@ describe('the breaker of the language model', () => {
     await trip(breaker);
     const trial = await vi.waitFor(() => breaker.admit());
     trial.failed(LEFT);
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
     refuses(breaker);
     await vi.waitFor(() => breaker.admit().succeeded());
   });

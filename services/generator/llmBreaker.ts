@@ -39,19 +39,21 @@ export function newLlmBreaker(resetMs: number): LlmBreaker {
     admit: () => {
       const trying = breaker.halfOpen;
       let admission: Admission | undefined;
-      const settled = breaker.fire(
-        () =>
-          new Promise<void>((resolve, reject) => {
-            admission = {
-              succeeded: resolve,
-              failed: (failure) => {
-                reject(failure);
-                // opossum takes an error that does not count for a success and would close on a trial that told nothing.
-                if (trying && !failure.counts) void settled.then(() => breaker.open());
-              },
-            };
-          }),
-      ).catch(() => undefined);
+      const settled = breaker
+        .fire(
+          () =>
+            new Promise<void>((resolve, reject) => {
+              admission = {
+                succeeded: resolve,
+                failed: (failure) => {
+                  reject(failure);
+                  // opossum takes an error that does not count for a success and would close on a trial that told nothing.
+                  if (trying && !failure.counts) void settled.then(() => breaker.open());
+                },
+              };
+            }),
+        )
+        .catch(() => undefined);
       // opossum calls the work before `fire` returns, or not at all.
       if (admission === undefined) throw new LlmFailure('BREAKER_OPEN', false);
       return admission;

@@ -1,9 +1,9 @@
-import { telemetry } from '../../lib/telemetry.js';
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { loadConfig } from '../../lib/config.js';
 import { serve, startServer } from '../../lib/server.js';
 import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
+import { telemetry } from '../../lib/telemetry.js';
 import { GeneratorConfig } from './config.js';
 import { generate } from './generate.js';
 import { generateStream } from './generateStream.js';

@@ -1,7 +1,7 @@
 import type { Citation, LanguageModelUsage } from '../../gen/replymesh/type/v1/decision.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import { citationsOf, takeMarkers } from './citations.js';
-import type { Gate, Verdict } from './gate.js';
+import { type Gate, MAX_SENTENCE_CHARS, type Verdict } from './gate.js';
 import type { LlmEvent } from './llm.js';
 import { splitSentences, takeSentences } from './sentences.js';
 
@@ -28,7 +28,11 @@ const FAREWELL = /^(?:(?:kind|best|warm) (?:regards|wishes)|regards|(?:yours )?s
  * Yields the sentences that may leave, as they are finished, each with the white space after it. Courtesy waits for the first
  * sentence that says something, so that a reply of courtesy alone never goes out.
  */
-export async function* modelReply(events: AsyncIterable<LlmEvent>, gate: Gate, passages: readonly Passage[]): AsyncGenerator<string, ModelReply> {
+export async function* modelReply(
+  events: AsyncIterable<LlmEvent>,
+  gate: Gate,
+  passages: readonly Passage[],
+): AsyncGenerator<string, ModelReply> {
   const cited = new Set<number>();
   const withheld: Unsupported[] = [];
   let courtesy: string[] = [];
@@ -66,6 +70,8 @@ export async function* modelReply(events: AsyncIterable<LlmEvent>, gate: Gate, p
       const taken = takeSentences(rest + event.text);
       rest = taken.rest;
       for (const sentence of taken.sentences) yield* judge(sentence);
+      // No sentence comes of this any more; every further word would have it read again.
+      if (rest.length > 4 * MAX_SENTENCE_CHARS) break;
     }
   } catch (error) {
     failure = error;

@@ -64,7 +64,9 @@ export function promptOf(request: GenerateRequest, maxPassageChars: number): Pro
     topic: request.intent,
     tone: SentimentLabel[request.sentiment?.label ?? SentimentLabel.UNSPECIFIED]?.toLowerCase(),
     passages: passages.map((passage, index) => ({ number: index + 1, title: passage.title, text: passage.text })),
-    facts: Object.fromEntries((request.customer?.facts ?? []).filter((fact) => !PRIVATE_FACTS.has(fact.type)).map((fact) => [fact.key, fact.value])),
+    facts: Object.fromEntries(
+      (request.customer?.facts ?? []).filter((fact) => !PRIVATE_FACTS.has(fact.type)).map((fact) => [fact.key, fact.value]),
+    ),
     earlier: request.interactions.slice(0, MAX_INTERACTIONS).map(({ type, summary }) => ({ type, summary })),
   });
   // Made from the block itself, so that the same request gives the same prompt and no text can hold its own marker.

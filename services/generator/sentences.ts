@@ -1,6 +1,8 @@
 /** A full stop after one of these ends no sentence. Lower case, without the stop. */
 const ABBREVIATIONS = new Set(
-  'mr mrs ms dr prof st ave no nos nr inc ltd co corp vs etc e.g i.e a.m p.m approx ca incl excl min max tel ext fig art dept est u.s u.k'.split(' '),
+  'mr mrs ms dr prof st ave no nos nr inc ltd co corp vs etc e.g i.e a.m p.m approx ca incl excl min max tel ext fig art dept est u.s u.k'.split(
+    ' ',
+  ),
 );
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });

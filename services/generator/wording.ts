@@ -41,7 +41,8 @@ function fill(templates: readonly Template[], values: ReadonlyMap<string, string
 }
 
 /** `Hello Ada Mensah,` with the blank line after it. */
-export const greetingOf = (wording: Wording, customer: CustomerProfile | undefined): string => `${fill(wording.greeting, valuesOf(customer))?.text ?? ''}\n\n`;
+export const greetingOf = (wording: Wording, customer: CustomerProfile | undefined): string =>
+  `${fill(wording.greeting, valuesOf(customer))?.text ?? ''}\n\n`;
 
 /** The blank line and the farewell. */
 export const closingOf = (wording: Wording): string => `\n\n${wording.closing}`;

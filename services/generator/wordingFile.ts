@@ -32,7 +32,9 @@ export function loadWording(file: string): Wording {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    return refuse(`it cannot be read (${(error as NodeJS.ErrnoException).code}). Set REPLYMESH_WORDING_FILE to a file of approved wording.`);
+    return refuse(
+      `it cannot be read (${(error as NodeJS.ErrnoException).code}). Set REPLYMESH_WORDING_FILE to a file of approved wording.`,
+    );
   }
   try {
     return parseWording(JSON.parse(text));
@@ -58,8 +60,18 @@ export function parseWording(json: unknown): Wording {
     greeting: templatesOf(greeting, 'greeting', false),
     closing: plainTextOf(closing, 'closing'),
     unknown: plainTextOf(unknown, 'unknown'),
-    intents: new Map(Object.entries(intents).map(([intent, value]) => [intent, templatesOf(objectOf(value, intent, ['templates'])['templates'], intent, true)])),
-    suggestedActions: new Map(Object.entries(objectOf(actions, 'suggested_actions')).map(([intent, value]) => [intent, actionsOf(value, `suggested_actions.${intent}`)])),
+    intents: new Map(
+      Object.entries(intents).map(([intent, value]) => [
+        intent,
+        templatesOf(objectOf(value, intent, ['templates'])['templates'], intent, true),
+      ]),
+    ),
+    suggestedActions: new Map(
+      Object.entries(objectOf(actions, 'suggested_actions')).map(([intent, value]) => [
+        intent,
+        actionsOf(value, `suggested_actions.${intent}`),
+      ]),
+    ),
   };
   for (const intent of wording.suggestedActions.keys()) {
     if (!wording.intents.has(intent)) throw new WordingError(`suggested_actions.${intent}`, 'there are no templates for this intent');
@@ -75,7 +87,8 @@ function objectOf(value: unknown, where: string, only?: readonly string[]): Reco
 }
 
 function textOf(value: unknown, where: string): string {
-  if (typeof value !== 'string' || value.trim() === '' || value !== value.trim()) throw new WordingError(where, 'must be a text without white space around it');
+  if (typeof value !== 'string' || value.trim() === '' || value !== value.trim())
+    throw new WordingError(where, 'must be a text without white space around it');
   return value;
 }
 
@@ -86,7 +99,8 @@ function plainTextOf(value: unknown, where: string): string {
 
 function listOf(value: unknown, where: string, pattern: RegExp): string[] {
   const wrong = Array.isArray(value) ? value.find((one) => typeof one !== 'string' || !pattern.test(one)) : value;
-  if (!Array.isArray(value) || wrong !== undefined) throw new WordingError(where, `${JSON.stringify(wrong)} is not of the form ${pattern.source}`);
+  if (!Array.isArray(value) || wrong !== undefined)
+    throw new WordingError(where, `${JSON.stringify(wrong)} is not of the form ${pattern.source}`);
   return value as string[];
 }
 
@@ -95,9 +109,14 @@ function templatesOf(value: unknown, where: string, cites: boolean): Template[] 
   const templates = value.map((one, index) => templateOf(one, `${where}, template ${index + 1}`, cites));
   templates.forEach((template, index) => {
     const hidden = templates.slice(0, index).findIndex((earlier) => earlier.requires.every((key) => template.requires.includes(key)));
-    if (hidden >= 0) throw new WordingError(`${where}, template ${index + 1}`, `is never chosen, because template ${hidden + 1} needs no more facts: put the one that needs most first`);
+    if (hidden >= 0)
+      throw new WordingError(
+        `${where}, template ${index + 1}`,
+        `is never chosen, because template ${hidden + 1} needs no more facts: put the one that needs most first`,
+      );
   });
-  if (templates.at(-1)?.requires.length !== 0) throw new WordingError(where, 'the last template must require nothing, so that there is one for every customer');
+  if (templates.at(-1)?.requires.length !== 0)
+    throw new WordingError(where, 'the last template must require nothing, so that there is one for every customer');
   return templates;
 }
 
@@ -108,7 +127,8 @@ function templateOf(value: unknown, where: string, cites: boolean): Template {
   for (const [, key = ''] of template.matchAll(PLACEHOLDER)) {
     if (!keys.includes(key)) throw new WordingError(where, `{{${key}}} is not among what it requires (${keys.join(', ') || 'nothing'})`);
   }
-  if (/[{}]/.test(template.replace(PLACEHOLDER, ''))) throw new WordingError(where, 'a brace belongs to no placeholder of the form {{order.number}}');
+  if (/[{}]/.test(template.replace(PLACEHOLDER, '')))
+    throw new WordingError(where, 'a brace belongs to no placeholder of the form {{order.number}}');
   if (!cites) return { requires: keys, text: template, sources: [] };
   const ids = listOf(sources, `${where}, sources`, ARTICLE_ID);
   if (ids.length === 0) throw new WordingError(where, 'needs at least one source');
@@ -120,7 +140,8 @@ function actionsOf(value: unknown, where: string): { action: string; label: stri
   return value.map((one, index) => {
     const { action, label } = objectOf(one, `${where}[${index}]`, ['action', 'label']);
     const [name = ''] = listOf([action], `${where}[${index}].action`, KEY);
-    if (textOf(label, `${where}[${index}].label`).length > 200) throw new WordingError(`${where}[${index}].label`, 'is longer than 200 characters');
+    if (textOf(label, `${where}[${index}].label`).length > 200)
+      throw new WordingError(`${where}[${index}].label`, 'is longer than 200 characters');
     return { action: name, label: label as string };
   });
 }

@@ -20,7 +20,10 @@ const COURTEOUS_STEMS = new Set(
 
 /** A crude English stem, the same for both sides of a comparison: plural, -ing, -ed, -ly and a doubled consonant go. */
 export function stem(word: string): string {
-  let base = word.toLowerCase().replace(/['’]s$/, '').replace(/[-'’]/g, '');
+  let base = word
+    .toLowerCase()
+    .replace(/['’]s$/, '')
+    .replace(/[-'’]/g, '');
   if (base.length > 3) base = base.replace(/(?<=[^s])s$/, '').replace(/ie$/, 'y');
   const cut = base.replace(/(?:ingly|edly|ing|ed|ly|ation|ment)$/, '');
   if (cut.length >= 3 && cut !== base) base = cut.replace(/([bdglmnprt])\1$/, '$1');

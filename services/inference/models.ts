@@ -43,8 +43,6 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   interOpNumThreads: 1,
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
-  // A memory plan is kept for every shape ever seen; without it memory stays bounded.
-  enableMemPattern: false,
   logSeverityLevel: 3,
 };
 

@@ -15,7 +15,7 @@ export interface PriorityInput {
 const BASE = 0.25;
 /** Least score of each level. */
 const LEVELS: readonly [PriorityLevel, number][] = [
-  [PriorityLevel.URGENT, 0.75],
+  [PriorityLevel.URGENT, 0.7],
   [PriorityLevel.HIGH, 0.5],
   [PriorityLevel.NORMAL, 0.2],
 ];
@@ -35,9 +35,9 @@ const SHOUTED = /\b\p{Lu}{4,}\b/gu;
 export function urgency(text: string): number {
   const patient = count(text, PATIENT);
   const rest = patient > 0 ? text.replace(PATIENT, ' ') : text;
-  const words = 0.3 * saturating(count(rest, PRESSING), 1) + 0.15 * saturating(count(rest, IMPATIENT), 1);
+  const words = 0.4 * saturating(count(rest, PRESSING), 1) + 0.15 * saturating(count(rest, IMPATIENT), 1);
   const loudness = 0.05 * Math.min(1, count(rest, SHOUTED) / 2 + (/!\s*!/u.test(rest) ? 0.5 : 0));
-  const score = 1.2 * words + loudness - (patient > 0 ? 0.15 : 0);
+  const score = words + loudness - (patient > 0 ? 0.15 : 0);
   return Math.max(-0.15, Math.min(0.45, score));
 }
 

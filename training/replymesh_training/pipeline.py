@@ -14,7 +14,7 @@ import numpy as np
 from replymesh_training import bundle, stages
 from replymesh_training.config import RunConfig
 from replymesh_training.data import Row, label_indices, read_rows, sha256_of
-from replymesh_training.evaluate import Calibration, Votes, calibrate, caught, figures, fit_pool, join, scope_figures
+from replymesh_training.evaluate import Calibration, Votes, calibrate, caught, figures, join, scope_figures
 from replymesh_training.metrics import accuracy
 from replymesh_training.serve import Masking, Runner, open_session
 from replymesh_training.stages import Encoder

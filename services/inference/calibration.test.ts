@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { energy, logSoftmax, outOfScopeScore, pool, predictionSet, ranked, softmax } from './calibration.js';
+
+const logits = fc.array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 2, maxLength: 40 });
+const temperature = fc.double({ min: 0.05, max: 20, noNaN: true });
+const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0);
+const vote = (probabilities: number[], weight: number) => ({ logProbabilities: Float64Array.from(probabilities, Math.log), weight });
+
+describe('calibrated probabilities', () => {
+  it('sum to one and keep the order of the logits at any temperature', () => {
+    fc.assert(
+      fc.property(logits, temperature, (row, t) => {
+        const p = softmax(row, row.length, t);
+        expect(sum(p)).toBeCloseTo(1, 9);
+        row.forEach((a, i) => row.forEach((b, j) => a > b && expect(p[i]!).toBeGreaterThanOrEqual(p[j]!)));
+      }),
+    );
+  });
+
+  it('do not change when every logit moves by the same amount, and grow flatter with the temperature', () => {
+    fc.assert(
+      fc.property(logits, fc.integer({ min: -100, max: 100 }), (row, shift) => {
+        const p = softmax(row, row.length, 1);
+        softmax(row.map((x) => x + shift), row.length, 1).forEach((q, i) => expect(q).toBeCloseTo(p[i]!, 6));
+        expect(Math.max(...softmax(row, row.length, 2))).toBeLessThanOrEqual(Math.max(...p) + 1e-12);
+      }),
+    );
+  });
+
+  it('stay finite for logits that overflow an exponential', () => {
+    expect([...softmax([1000, 0, -1000], 3, 1)]).toEqual([1, 0, 0]);
+    expect([...logSoftmax([1000, 0], 2, 1)]).toEqual([0, -1000]);
+    expect(energy([1000, 1000], 2)).toBeCloseTo(-1000 - Math.LN2, 9);
+  });
+
+  it('read the row they are asked for', () => {
+    expect([...softmax([0, 0, 9, 9, 1, 1], 2, 1, 2)]).toEqual([0.5, 0.5]);
+    expect(energy([0, 0, 3, 3], 2, 1)).toBeCloseTo(-3 - Math.LN2, 12);
+  });
+});
+
+describe('the pool of several models', () => {
+  it('of one model with weight 1 is that model', () => {
+    const p = [0.7, 0.2, 0.1];
+    pool([vote(p, 1)]).forEach((q, i) => expect(q).toBeCloseTo(p[i]!, 12));
+  });
+
+  it('ignores a model of weight 0, even one that calls a label impossible', () => {
+    const alone = pool([vote([0.7, 0.3], 1)]);
+    expect(pool([vote([0.7, 0.3], 1), vote([0, 1], 0)])).toEqual(alone);
+  });
+
+  it('is sharper than its members when their weights sum to more than 1, and does not depend on their order', () => {
+    const [a, b] = [vote([0.6, 0.3, 0.1], 0.8), vote([0.7, 0.1, 0.2], 0.9)];
+    expect(pool([a, b])[0]).toBeGreaterThan(0.7);
+    pool([b, a]).forEach((q, i) => expect(q).toBeCloseTo(pool([a, b])[i]!, 12));
+  });
+
+  it('refuses votes over different labels', () => {
+    expect(() => pool([vote([0.5, 0.5], 1), vote([1], 1)])).toThrow(RangeError);
+    expect(() => pool([])).toThrow(RangeError);
+  });
+});
+
+describe('candidates and prediction sets', () => {
+  const probabilities = logits.map((row) => softmax(row, row.length, 3));
+
+  it('list the likeliest first, equal ones in the order of the label space', () => {
+    expect(ranked([0.2, 0.4, 0.2, 0.2]).map((c) => c.index)).toEqual([1, 0, 2, 3]);
+    fc.assert(fc.property(probabilities, (p) => ranked(p).every((c, i, all) => i === 0 || all[i - 1]!.probability >= c.probability)));
+  });
+
+  it('hold the fewest labels that reach the threshold, never none, and all when nothing reaches it', () => {
+    fc.assert(
+      fc.property(probabilities, fc.double({ min: 0.01, max: 1, noNaN: true }), (p, threshold) => {
+        const all = ranked(p);
+        const set = predictionSet(all, threshold);
+        expect(set.length).toBeGreaterThan(0);
+        expect(set).toEqual(all.slice(0, set.length));
+        if (set.length < all.length) expect(sum(set.map((c) => c.probability))).toBeGreaterThanOrEqual(threshold - 1e-9);
+        expect(sum(set.slice(0, -1).map((c) => c.probability))).toBeLessThan(threshold);
+      }),
+    );
+    expect(predictionSet(ranked([0.5, 0.4999]), 1)).toHaveLength(2);
+  });
+
+  it('never shrink when more coverage is asked for', () => {
+    fc.assert(
+      fc.property(probabilities, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (p, threshold) => {
+        const all = ranked(p);
+        return predictionSet(all, threshold).length <= predictionSet(all, Math.min(1, threshold + 0.01)).length;
+      }),
+    );
+  });
+});
+
+describe('the out-of-scope score', () => {
+  it('is one half at its location, rises with the energy, and stays within 0 and 1', () => {
+    expect(outOfScopeScore(-4, -4, 2)).toBe(0.5);
+    fc.assert(
+      fc.property(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.double({ min: 0, max: 100, noNaN: true }), (e, more) => {
+        const [low, high] = [outOfScopeScore(e, -3, 1.5), outOfScopeScore(e + more, -3, 1.5)];
+        expect(low).toBeGreaterThanOrEqual(0);
+        expect(high).toBeLessThanOrEqual(1);
+        expect(high).toBeGreaterThanOrEqual(low);
+      }),
+    );
+  });
+
+  it('is lower for a text that one label fits well than for one that none fits', () => {
+    expect(energy([9, 0, 0], 3)).toBeLessThan(energy([1, 0, 0], 3));
+  });
+});

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from replymesh_training import calibrate, metrics
+
+
+def sharpened(temperature: float, rows: int = 4000, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are too sure by a known temperature, and labels drawn from the honest probabilities."""
+    random = np.random.default_rng(7)
+    honest = random.normal(0, 2, (rows, classes))
+    labels = np.array([random.choice(classes, p=p) for p in softmax(honest, axis=1)])
+    return honest * temperature, labels
+
+
+def test_temperature_finds_how_much_too_sure_a_model_is() -> None:
+    logits, labels = sharpened(3.0)
+    assert calibrate.fit_temperature(logits, labels) == pytest.approx(3.0, rel=0.1)
+
+
+def test_prediction_sets_hold_the_true_label_as_often_as_asked() -> None:
+    logits, labels = sharpened(1.0)
+    probabilities = softmax(logits, axis=1)
+    threshold = calibrate.fit_conformal_threshold(probabilities[:2000], labels[:2000], 0.9)
+    sets = calibrate.prediction_sets(probabilities[2000:], threshold)
+    covered = np.mean([label in held for label, held in zip(labels[2000:], sets, strict=True)])
+    assert covered == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_coverage_that_the_rows_cannot_give_is_refused() -> None:
+    with pytest.raises(ValueError, match="held-out rows"):
+        calibrate.fit_conformal_threshold(np.full((5, 2), 0.5), np.zeros(5, dtype=int), 0.95)
+
+
+def test_the_energy_threshold_keeps_the_share_asked_for() -> None:
+    random = np.random.default_rng(3)
+    inside, outside = random.normal(-8, 1, 1000), random.normal(-3, 1, 1000)
+    fitted = calibrate.fit_energy_score(inside, outside, 0.98)
+    assert np.mean(fitted.score(inside) < fitted.threshold) == pytest.approx(0.98, abs=0.005)
+    assert metrics.auroc(fitted.score(np.concatenate([inside, outside])), np.repeat([0, 1], 1000)) > 0.99
+
+
+def test_auroc_counts_pairs_and_ties_half() -> None:
+    assert metrics.auroc(np.array([0.1, 0.5, 0.5, 0.9]), np.array([0, 0, 1, 1])) == pytest.approx(3.5 / 4)
+
+
+def test_mutual_information_is_nothing_when_the_samples_agree() -> None:
+    logits = np.tile(np.array([[2.0, 1.0, 0.0]]), (1, 30, 1)).reshape(1, 30, 3)
+    predictive, expected, mutual = metrics.monte_carlo_entropies(logits, 1.0)
+    assert mutual[0] == pytest.approx(0, abs=1e-9)
+    assert predictive[0] == pytest.approx(expected[0])
