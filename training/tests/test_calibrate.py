@@ -18,13 +18,14 @@ def test_temperature_finds_how_much_too_sure_a_model_is() -> None:
     assert calibrate.fit_temperature(logits, labels) == pytest.approx(3.0, rel=0.1)
 
 
-def test_prediction_sets_hold_the_true_label_as_often_as_asked() -> None:
+def test_prediction_sets_hold_the_true_label_at_least_as_often_as_asked() -> None:
     logits, labels = sharpened(1.0)
     probabilities = softmax(logits, axis=1)
     threshold = calibrate.fit_conformal_threshold(probabilities[:2000], labels[:2000], 0.9)
     sets = calibrate.prediction_sets(probabilities[2000:], threshold)
     covered = np.mean([label in held for label, held in zip(labels[2000:], sets, strict=True)])
-    assert covered == pytest.approx(0.9, abs=0.03)
+    # The label at which the sum reaches the threshold belongs to the set, so that coverage errs on the safe side.
+    assert covered >= 0.9
 
 
 def test_a_coverage_that_the_rows_cannot_give_is_refused() -> None:
