@@ -25,7 +25,8 @@ const newestSource = (folder) =>
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .reduce((newest, entry) => Math.max(newest, changed(join(entry.parentPath ?? entry.path, entry.name))), 0);
 
-if (changed(join(root, 'node_modules/.package-lock.json')) < changed(join(root, 'package-lock.json'))) run('Installing packages …', 'npm', ['ci']);
+if (changed(join(root, 'node_modules/.package-lock.json')) < changed(join(root, 'package-lock.json')))
+  run('Installing packages …', 'npm', ['ci']);
 
 const sources = ['bench', 'cli', 'envoy', 'gen', 'lib', 'mesh', 'services', 'test'].filter((folder) => existsSync(join(root, folder)));
 const built = changed(join(root, 'dist/built'));

@@ -18,7 +18,12 @@ const DEADLINE_MS = 30_000;
 export async function ask(text: string, options: AskOptions): Promise<number> {
   const { httpPort, grpcPort, dataDir, token: given } = settings();
   const token = given ?? (await (await openKeys(dataDir)).sign({ subject: 'cli', tenant: 'demo', scopes: knownScopes, ttlSeconds: 600 }));
-  const request = ProcessQueryRequest.fromPartial({ text, customerId: options.customer, requestId: options.requestId, labelSpace: options.space });
+  const request = ProcessQueryRequest.fromPartial({
+    text,
+    customerId: options.customer,
+    requestId: options.requestId,
+    labelSpace: options.space,
+  });
   const url = `http://127.0.0.1:${httpPort}`;
   try {
     if (options.stream) return await finish(await streamed(grpcPort, token, request, options), options);
@@ -27,7 +32,9 @@ export async function ask(text: string, options: AskOptions): Promise<number> {
   } catch (error) {
     if (!(error instanceof AskFailed || error instanceof ClientError)) throw error;
     const refused = error instanceof ClientError && error.code === 14;
-    process.stderr.write(`${refused ? 'No mesh answers here. Start one with "npm start".' : error instanceof ClientError ? error.details : error.message}\n`);
+    process.stderr.write(
+      `${refused ? 'No mesh answers here. Start one with "npm start".' : error instanceof ClientError ? error.details : error.message}\n`,
+    );
     return 1;
   }
 }
@@ -35,7 +42,9 @@ export async function ask(text: string, options: AskOptions): Promise<number> {
 class AskFailed extends Error {}
 
 async function finish(decision: Decision, { json, stream }: AskOptions): Promise<number> {
-  process.stdout.write(json ? `${JSON.stringify(Decision.toJSON(decision))}\n` : renderDecision(decision, { withReply: !stream, colour: colour() }));
+  process.stdout.write(
+    json ? `${JSON.stringify(Decision.toJSON(decision))}\n` : renderDecision(decision, { withReply: !stream, colour: colour() }),
+  );
   return 0;
 }
 
@@ -60,7 +69,10 @@ async function overRest(url: string, token: string, request: ProcessQueryRequest
 
 const clientOf = (port: number, token: string) => {
   const channel = createChannel(`127.0.0.1:${port}`);
-  return { channel, client: createClient(QueryServiceDefinition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${token}` }) } }) };
+  return {
+    channel,
+    client: createClient(QueryServiceDefinition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${token}` }) } }),
+  };
 };
 
 async function overGrpc(port: number, token: string, request: ProcessQueryRequest): Promise<Decision> {

@@ -30,7 +30,11 @@ export async function doctor({ json }: { json?: boolean }): Promise<number> {
   return ok ? 0 : 1;
 }
 
-const fileFinding = (check: string, file: string, cure: string): Finding => ({ check, ok: existsSync(file), detail: existsSync(file) ? 'there' : cure });
+const fileFinding = (check: string, file: string, cure: string): Finding => ({
+  check,
+  ok: existsSync(file),
+  detail: existsSync(file) ? 'there' : cure,
+});
 
 function folderFinding(folder: string): Finding {
   try {
@@ -38,7 +42,11 @@ function folderFinding(folder: string): Finding {
     accessSync(folder, constants.W_OK);
     return { check: 'data folder', ok: true, detail: 'can be written' };
   } catch (error) {
-    return { check: 'data folder', ok: false, detail: `${(error as Error).message}. Set REPLYMESH_DATA_DIR to a folder that can be written.` };
+    return {
+      check: 'data folder',
+      ok: false,
+      detail: `${(error as Error).message}. Set REPLYMESH_DATA_DIR to a folder that can be written.`,
+    };
   }
 }
 
@@ -49,17 +57,28 @@ const listens = (host: string, port: number): Promise<boolean> =>
       socket.destroy();
       resolve(answer);
     };
-    socket.once('connect', () => end(true)).once('error', () => end(false)).once('timeout', () => end(false));
+    socket
+      .once('connect', () => end(true))
+      .once('error', () => end(false))
+      .once('timeout', () => end(false));
   });
 
 async function portFinding(check: string, port: number, variable: string): Promise<Finding> {
   const taken = await listens('127.0.0.1', port);
-  return { check, ok: true, detail: taken ? `${port} is in use, by a running mesh or by something else (then set ${variable})` : `${port} is free` };
+  return {
+    check,
+    ok: true,
+    detail: taken ? `${port} is in use, by a running mesh or by something else (then set ${variable})` : `${port} is free`,
+  };
 }
 
 async function urlFindings(): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const [variable, defaultPort] of [['DATABASE_URL', 5432], ['REDIS_URL', 6379], ['REPLYMESH_LLM_BASE_URL', 443]] as const) {
+  for (const [variable, defaultPort] of [
+    ['DATABASE_URL', 5432],
+    ['REDIS_URL', 6379],
+    ['REPLYMESH_LLM_BASE_URL', 443],
+  ] as const) {
     const raw = process.env[variable];
     if (!raw) continue;
     const url = URL.canParse(raw) ? new URL(raw) : undefined;

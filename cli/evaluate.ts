@@ -6,9 +6,9 @@ import { background } from '../lib/call.js';
 import { connect, type MeshClient } from '../lib/client.js';
 import { isServing } from '../mesh/health.js';
 import { freePort } from '../mesh/ports.js';
-import { ProgramFailed, supervise, type Supervised } from '../mesh/supervised.js';
+import { ProgramFailed, type Supervised, supervise } from '../mesh/supervised.js';
 import { accuracy, auroc, expectedCalibrationError, type Judged, macroF1, negativeLogLikelihood } from './metrics.js';
-import { readRows, type Row } from './rows.js';
+import { type Row, readRows } from './rows.js';
 import { root } from './settings.js';
 
 export interface EvaluateOptions {
@@ -93,7 +93,8 @@ async function measure(client: Client, space: string, rows: readonly Row[]): Pro
   await Promise.all(Array.from({ length: CONCURRENCY }, caller));
   const seconds = (performance.now() - started) / 1000;
   bar?.stop();
-  const outScore = (label: boolean): number[] => answers.flatMap((a, i) => ((rows[i]!.label === OUT_OF_SCOPE) === label && a.outOfScope ? [a.outOfScope.score] : []));
+  const outScore = (label: boolean): number[] =>
+    answers.flatMap((a, i) => ((rows[i]!.label === OUT_OF_SCOPE) === label && a.outOfScope ? [a.outOfScope.score] : []));
   const judged = answers.flatMap((a, i) => (rows[i]!.label === OUT_OF_SCOPE ? [] : [judge(rows[i]!, a)]));
   const doubt = (right: boolean): number[] => judged.filter((j) => (j.predicted === j.label) === right).map((j) => 1 - j.confidence);
   return {

@@ -2,8 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accuracy, auroc, expectedCalibrationError, type Judged, macroF1, negativeLogLikelihood } from './metrics.js';
 
-const row = (label: string, predicted: string, confidence: number): Judged => ({ label, predicted, confidence, probability: label === predicted ? confidence : 1 - confidence });
-const scores = fc.array(fc.integer({ min: 0, max: 8 }).map((n) => n / 8), { minLength: 1, maxLength: 30 });
+const row = (label: string, predicted: string, confidence: number): Judged => ({
+  label,
+  predicted,
+  confidence,
+  probability: label === predicted ? confidence : 1 - confidence,
+});
+const scores = fc.array(
+  fc.integer({ min: 0, max: 8 }).map((n) => n / 8),
+  { minLength: 1, maxLength: 30 },
+);
 
 describe('figures of an evaluation', () => {
   it('count what is right', () => {

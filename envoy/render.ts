@@ -39,7 +39,8 @@ export function renderEnvoyConfig(parameters: EdgeParameters): string {
   return template.replace(/\$\{([A-Z_]+)\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new StartError(`envoy.yaml asks for ${name}, which is not known.`);
-    if (!SAFE.test(value)) throw new StartError(`${name} holds characters that cannot go into Envoy's configuration: ${JSON.stringify(value)}.`);
+    if (!SAFE.test(value))
+      throw new StartError(`${name} holds characters that cannot go into Envoy's configuration: ${JSON.stringify(value)}.`);
     return value;
   });
 }

@@ -17,7 +17,13 @@ const refused = new Counter({
 });
 
 /** Only what says that the callee is in trouble counts; a caller's mistake or its own cancellation does not. */
-const COUNTED: ReadonlySet<Status> = new Set([Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.RESOURCE_EXHAUSTED, Status.INTERNAL, Status.UNKNOWN]);
+const COUNTED: ReadonlySet<Status> = new Set([
+  Status.UNAVAILABLE,
+  Status.DEADLINE_EXCEEDED,
+  Status.RESOURCE_EXHAUSTED,
+  Status.INTERNAL,
+  Status.UNKNOWN,
+]);
 const isHarmless = (error: unknown): boolean => !(error instanceof ClientError) || !COUNTED.has(error.code);
 
 type Work = () => Promise<unknown>;

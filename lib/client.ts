@@ -20,7 +20,9 @@ import { MAX_MESSAGE_BYTES } from './limits.js';
 
 /** Every method asks on whose behalf the call is made: `client.predict(request, { within: call })`. */
 export type MeshClient<D extends CompatServiceDefinition> = {
-  [M in keyof Client<D>]: Client<D>[M] extends (request: infer Q, options?: never) => infer R ? (request: Q, options: CallOptions & { within: Within }) => R : never;
+  [M in keyof Client<D>]: Client<D>[M] extends (request: infer Q, options?: never) => infer R
+    ? (request: Q, options: CallOptions & { within: Within }) => R
+    : never;
 };
 
 export interface Connection<D extends CompatServiceDefinition> {
@@ -57,7 +59,10 @@ const RETRY = { retryableStatuses: [Status.UNAVAILABLE], retryMaxAttempts: 2, re
  * the caller's deadline (each call at most `timeoutMs`) and cancellation, retries by `idempotency_level`, a breaker for each method, metrics, tracing.
  * Errors are `ClientError`s, with the callee's details where it sent some (`RichClientError`).
  */
-export function connect<D extends CompatServiceDefinition>(definition: D, to: { callee: string; target: string; timeoutMs: number }): Connection<D> {
+export function connect<D extends CompatServiceDefinition>(
+  definition: D,
+  to: { callee: string; target: string; timeoutMs: number },
+): Connection<D> {
   const channel = createChannel(to.target.includes('///') ? to.target : `dns:///${to.target}`, undefined, CHANNEL_OPTIONS);
   // The middleware attached last is invoked first.
   const client = createClientFactory()
@@ -78,4 +83,12 @@ export function connect<D extends CompatServiceDefinition>(definition: D, to: { 
 /** Whether an error says that the callee could not answer, so that a lesser answer may stand in. */
 export const isUnavailable = (error: unknown): boolean =>
   error instanceof ClientError &&
-  [Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.RESOURCE_EXHAUSTED, Status.INTERNAL, Status.UNKNOWN, Status.CANCELLED, Status.UNIMPLEMENTED].includes(error.code);
+  [
+    Status.UNAVAILABLE,
+    Status.DEADLINE_EXCEEDED,
+    Status.RESOURCE_EXHAUSTED,
+    Status.INTERNAL,
+    Status.UNKNOWN,
+    Status.CANCELLED,
+    Status.UNIMPLEMENTED,
+  ].includes(error.code);

@@ -57,7 +57,9 @@ const nonEmpty = (raw: string) => (raw.trim() === '' ? undefined : { value: raw 
 
 export function text(spec: Optional<string> & { pattern?: RegExp; form?: string }): Setting<string | undefined>;
 export function text(spec: Common<string> & { pattern?: RegExp; form?: string }): Setting<string>;
-export function text(spec: (Common<string> | Optional<string>) & { pattern?: RegExp; form?: string }): Setting<string> | Setting<string | undefined> {
+export function text(
+  spec: (Common<string> | Optional<string>) & { pattern?: RegExp; form?: string },
+): Setting<string> | Setting<string | undefined> {
   return setting(spec, spec.form ?? 'a text', (raw) => (spec.pattern && !spec.pattern.test(raw) ? undefined : nonEmpty(raw)));
 }
 
@@ -71,7 +73,9 @@ export function secret(spec: Common<string> | Optional<string>): Setting<string>
 /** A URL that may hold a password: printed without it. */
 export function url(spec: Optional<string> & { protocols: readonly string[] }): Setting<string | undefined>;
 export function url(spec: Common<string> & { protocols: readonly string[] }): Setting<string>;
-export function url(spec: (Common<string> | Optional<string>) & { protocols: readonly string[] }): Setting<string> | Setting<string | undefined> {
+export function url(
+  spec: (Common<string> | Optional<string>) & { protocols: readonly string[] },
+): Setting<string> | Setting<string | undefined> {
   return setting(spec, `a URL that starts with ${spec.protocols.map((p) => `${p}//`).join(' or ')}`, (raw) =>
     URL.canParse(raw) && spec.protocols.includes(new URL(raw).protocol) ? { value: raw } : undefined,
   );
@@ -89,7 +93,9 @@ export function path(spec: (Common<string> | Optional<string>) & { mustExist?: b
 /** `host:port`, where port 0 takes a free one. */
 export function address(spec: Common<string>): Setting<string> {
   return setting(spec, 'an address such as 127.0.0.1:50051', (raw) =>
-    /^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/.test(raw) && Number(raw.slice(raw.lastIndexOf(':') + 1)) < 65536 ? { value: raw } : undefined,
+    /^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/.test(raw) && Number(raw.slice(raw.lastIndexOf(':') + 1)) < 65536
+      ? { value: raw }
+      : undefined,
   );
 }
 
@@ -122,7 +128,8 @@ export function parseConfig<D extends Declaration>(declaration: D, env: Environm
       continue;
     }
     const parsed = s.parse(raw);
-    if (parsed === undefined) mistakes.push(`${s.env} must be ${s.form}, it is ${s.secret ? 'something else' : JSON.stringify(withoutPassword(raw))}.`);
+    if (parsed === undefined)
+      mistakes.push(`${s.env} must be ${s.form}, it is ${s.secret ? 'something else' : JSON.stringify(withoutPassword(raw))}.`);
     else config[name] = parsed.value;
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);

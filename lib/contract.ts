@@ -11,7 +11,12 @@ import {
   type Message,
 } from '@bufbuild/protobuf';
 import type { GenExtension } from '@bufbuild/protobuf/codegenv2';
-import { type FileDescriptorSet, FileDescriptorSetSchema, type MethodOptions, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import {
+  type FileDescriptorSet,
+  FileDescriptorSetSchema,
+  type MethodOptions,
+  MethodOptions_IdempotencyLevel,
+} from '@bufbuild/protobuf/wkt';
 import { createValidator } from '@bufbuild/protovalidate';
 import { packageRoot } from './packageRoot.js';
 
@@ -48,7 +53,9 @@ function methodContract(method: DescMethod): MethodContract {
 
 /** Every method of the contract by its gRPC path. */
 export const methods: ReadonlyMap<string, MethodContract> = new Map(
-  [...contract].flatMap((type) => (type.kind === 'service' ? type.methods.map((m) => [`/${type.typeName}/${m.name}`, methodContract(m)] as const) : [])),
+  [...contract].flatMap((type) =>
+    type.kind === 'service' ? type.methods.map((m) => [`/${type.typeName}/${m.name}`, methodContract(m)] as const) : [],
+  ),
 );
 
 const validator = createValidator({ registry: createRegistry(contract) });

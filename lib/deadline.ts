@@ -1,4 +1,4 @@
-import { type ServerInterceptor, ServerInterceptingCall, ServerListenerBuilder, ResponderBuilder } from '@grpc/grpc-js';
+import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor, ServerListenerBuilder } from '@grpc/grpc-js';
 import { type CallContext, type ClientMiddleware, Metadata, type ServerMiddleware } from 'nice-grpc';
 import type { DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
 

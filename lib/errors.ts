@@ -1,4 +1,4 @@
-import { ServerError, Status } from 'nice-grpc';
+import { type ServerError, Status } from 'nice-grpc';
 import { BadRequest, type ErrorDetails, ErrorInfo, RetryInfo, RichServerError } from 'nice-grpc-error-details';
 import { Status as RpcStatus } from '../gen/google/rpc/status.js';
 
@@ -66,7 +66,8 @@ export const retryAfter = (delayMs: number): ErrorDetails =>
 export const kitErrors = {
   FIELD_VIOLATION: {
     code: Status.INVALID_ARGUMENT,
-    message: (m: { fields: string }) => `The request breaks the contract in: ${m.fields}. Each violation is described in the BadRequest detail.`,
+    message: (m: { fields: string }) =>
+      `The request breaks the contract in: ${m.fields}. Each violation is described in the BadRequest detail.`,
   },
   INTERNAL_ERROR: {
     code: Status.INTERNAL,

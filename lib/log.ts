@@ -7,7 +7,11 @@ export type { Logger };
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, code, reason } = error as Error & { code?: unknown; reason?: unknown };
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 12).map((line) => line.trim());
+  const frames = error.stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 12)
+    .map((line) => line.trim());
   // drizzle's query error carries SQL parameters, and so customers' text, in its message; its cause is the database's own error.
   const message = name === 'DrizzleQueryError' || 'query' in error ? undefined : error.message;
   return { type: name, code, reason, message, frames, cause: error.cause === undefined ? undefined : describeError(error.cause) };
@@ -20,7 +24,10 @@ export const log: Logger = pino({
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
   serializers: { err: describeError, error: describeError },
-  redact: { paths: ['text', 'query', 'reply', 'prompt', 'authorization', '*.text', '*.authorization', '*.apiKey', '*.password'], censor: '[withheld]' },
+  redact: {
+    paths: ['text', 'query', 'reply', 'prompt', 'authorization', '*.text', '*.authorization', '*.apiKey', '*.password'],
+    censor: '[withheld]',
+  },
   mixin: () => {
     const span = trace.getActiveSpan()?.spanContext();
     return span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};

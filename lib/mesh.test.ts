@@ -1,6 +1,6 @@
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { ServerError, Status } from 'nice-grpc';
-import { BadRequest, ErrorInfo, RichClientError } from 'nice-grpc-error-details';
+import type { BadRequest, ErrorInfo, RichClientError } from 'nice-grpc-error-details';
 import { afterEach, describe, expect, it } from 'vitest';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
@@ -18,9 +18,18 @@ type QueryHandlers = Handlers<typeof QueryServiceDefinition>;
 const unused = (): never => {
   throw new ServerError(Status.UNIMPLEMENTED, 'not part of this test');
 };
-const NONE = { processQuery: unused, streamQuery: unused, batchProcessQueries: unused, getQuery: unused, listQueries: unused } as unknown as QueryHandlers;
+const NONE = {
+  processQuery: unused,
+  streamQuery: unused,
+  batchProcessQueries: unused,
+  getQuery: unused,
+  listQueries: unused,
+} as unknown as QueryHandlers;
 
-async function start(handlers: Partial<QueryHandlers>, config: { deadlineMs?: number; drainMs?: number; listen?: string } = {}): Promise<RunningServer> {
+async function start(
+  handlers: Partial<QueryHandlers>,
+  config: { deadlineMs?: number; drainMs?: number; listen?: string } = {},
+): Promise<RunningServer> {
   const server = await startServer(
     { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 5000, drainMs: 200, ...config },
     meshPrincipal,
@@ -66,9 +75,13 @@ describe('a served contract', () => {
   });
 
   it('passes the tenant on and refuses a call without one', async () => {
-    const { port } = await start({ getQuery: async (_, call) => ({ query: { id: call.principal.tenant, createTime: new Date(0), decision: {} } }) });
+    const { port } = await start({
+      getQuery: async (_, call) => ({ query: { id: call.principal.tenant, createTime: new Date(0), decision: {} } }),
+    });
     expect((await client(port).getQuery({ id: ID }, caller())).query?.id).toBe('demo');
-    const error = await failure(client(port).getQuery({ id: ID }, { within: { ...caller().within, principal: { tenant: '', subject: '', scopes: new Set() } } }));
+    const error = await failure(
+      client(port).getQuery({ id: ID }, { within: { ...caller().within, principal: { tenant: '', subject: '', scopes: new Set() } } }),
+    );
     expect(reason(error)).toBe('TOKEN_MISSING');
   });
 });
@@ -94,7 +107,10 @@ describe('deadlines and cancellation', () => {
   });
 
   it('never lets a call run longer than the server allows, even when the caller names no deadline that short', async () => {
-    const { port } = await start({ getQuery: (_, call) => new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason))) }, { deadlineMs: 150 });
+    const { port } = await start(
+      { getQuery: (_, call) => new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason))) },
+      { deadlineMs: 150 },
+    );
     const error = await failure(client(port).getQuery({ id: ID }, caller(60_000)));
     expect([error.code, reason(error)]).toEqual([Status.DEADLINE_EXCEEDED, 'DEADLINE_PASSED']);
   });
@@ -111,7 +127,9 @@ describe('deadlines and cancellation', () => {
       },
     });
     const leave = new AbortController();
-    const answer = client(port).getQuery({ id: ID }, caller(5000, leave.signal)).catch((e: Error) => e.name);
+    const answer = client(port)
+      .getQuery({ id: ID }, caller(5000, leave.signal))
+      .catch((e: Error) => e.name);
     await expect.poll(() => running).toBe(true);
     leave.abort();
     expect(await answer).toBe('AbortError');
@@ -138,24 +156,28 @@ describe('calls between services', () => {
   it('are repeated on UNAVAILABLE where the contract calls them idempotent, and only there', async () => {
     let reads = 0;
     let writes = 0;
-    const server = await startServer({ listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 5000, drainMs: 200 }, meshPrincipal, [
-      serve(KnowledgeServiceDefinition, {
-        getArticle: async () => {
-          reads += 1;
-          if (reads < 3) throw new ServerError(Status.UNAVAILABLE, 'later');
-          return {};
-        },
-        createArticle: async () => {
-          writes += 1;
-          throw new ServerError(Status.UNAVAILABLE, 'later');
-        },
-        listArticles: unused,
-        updateArticle: unused,
-        deleteArticle: unused,
-        searchArticles: unused,
-        importArticles: unused,
-      }),
-    ]);
+    const server = await startServer(
+      { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 5000, drainMs: 200 },
+      meshPrincipal,
+      [
+        serve(KnowledgeServiceDefinition, {
+          getArticle: async () => {
+            reads += 1;
+            if (reads < 3) throw new ServerError(Status.UNAVAILABLE, 'later');
+            return {};
+          },
+          createArticle: async () => {
+            writes += 1;
+            throw new ServerError(Status.UNAVAILABLE, 'later');
+          },
+          listArticles: unused,
+          updateArticle: unused,
+          deleteArticle: unused,
+          searchArticles: unused,
+          importArticles: unused,
+        }),
+      ],
+    );
     open.push(server);
     const connection = connect(KnowledgeServiceDefinition, { callee: 'context', target: `127.0.0.1:${server.port}`, timeoutMs: 5000 });
     open.push(connection);
@@ -182,7 +204,16 @@ describe('calls between services', () => {
     expect((await failure(gateway.getQuery({ id: ID }, caller()))).code).toBe(Status.UNAVAILABLE);
     expect(calls).toBe(before);
     healthy = true;
-    await expect.poll(() => gateway.getQuery({ id: ID }, caller()).then(() => 'answered', () => 'refused'), { timeout: 5000 }).toBe('answered');
+    await expect
+      .poll(
+        () =>
+          gateway.getQuery({ id: ID }, caller()).then(
+            () => 'answered',
+            () => 'refused',
+          ),
+        { timeout: 5000 },
+      )
+      .toBe('answered');
   });
 
   it('do not blame the callee for a caller’s mistakes', async () => {
@@ -201,7 +232,8 @@ describe('a server that stops', () => {
     let finish = (): void => {};
     const { port, close } = await start(
       {
-        getQuery: () => new Promise((resolve) => (finish = () => resolve({ query: { id: 'done', createTime: new Date(0), decision: {} } }))),
+        getQuery: () =>
+          new Promise((resolve) => (finish = () => resolve({ query: { id: 'done', createTime: new Date(0), decision: {} } }))),
         async *streamQuery(_, call) {
           yield { event: { $case: 'accepted' as const, value: { id: 'q' } } };
           await new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)));

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { StartError } from './errors.js';
 
 /** Every metric of the process: Node's own, the gRPC ones, and those that services add. */
@@ -44,7 +44,9 @@ export async function serveMetrics(address: string): Promise<{ port: number; clo
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new StartError(`Cannot serve metrics on ${address}: ${error.message}. Set REPLYMESH_METRICS_ADDRESS.`)));
+    server.once('error', (error) =>
+      reject(new StartError(`Cannot serve metrics on ${address}: ${error.message}. Set REPLYMESH_METRICS_ADDRESS.`)),
+    );
     server.listen(Number(address.slice(colon + 1)), address.slice(0, colon).replace(/^\[|\]$/g, ''), resolve);
   });
   server.unref();

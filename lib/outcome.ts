@@ -35,10 +35,12 @@ const reasonOf = (details: readonly ErrorDetails[]): string | undefined =>
 export function toFault(error: unknown, path: string, deadlinePassed: boolean): ServerError {
   if (error instanceof ServerError) return error;
   if (isAbortError(error)) return kitFault(deadlinePassed ? 'DEADLINE_PASSED' : 'CALL_CANCELLED', {});
-  if (error instanceof RichClientError && reasonOf(error.extra) !== undefined) return new RichServerError(error.code, error.details, error.extra);
+  if (error instanceof RichClientError && reasonOf(error.extra) !== undefined)
+    return new RichServerError(error.code, error.details, error.extra);
   if (error instanceof ClientError) {
     if (error.code === Status.DEADLINE_EXCEEDED) return kitFault('DEADLINE_PASSED', {});
-    if (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED) return kitFault('SERVICE_UNREACHABLE', { service: calleeOf(error.path) });
+    if (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED)
+      return kitFault('SERVICE_UNREACHABLE', { service: calleeOf(error.path) });
   }
   log.error({ method: path, error: describeError(error) }, 'unexpected error');
   const span = trace.getActiveSpan();
@@ -68,7 +70,12 @@ export const outcomeMiddleware: ServerMiddleware<object, { deadline: Date }> = a
   } catch (error) {
     const fault = toFault(error, path, Date.now() >= context.deadline.getTime() - TIMER_SLACK_MS);
     code = fault.code;
-    errors.inc({ error_type: fault instanceof Fault ? fault.reason : (fault instanceof RichServerError && reasonOf(fault.extra)) || Status[fault.code] || 'UNKNOWN' });
+    errors.inc({
+      error_type:
+        fault instanceof Fault
+          ? fault.reason
+          : (fault instanceof RichServerError && reasonOf(fault.extra)) || Status[fault.code] || 'UNKNOWN',
+    });
     throw fault;
   } finally {
     apiRequests.inc({ ...labels, status: String(HTTP_STATUS[code] ?? 500) });

@@ -1,5 +1,5 @@
 import type { ServerCredentials } from '@grpc/grpc-js';
-import { createServer, type CompatServiceDefinition, type Metadata, type ServiceImplementation } from 'nice-grpc';
+import { type CompatServiceDefinition, createServer, type Metadata, type ServiceImplementation } from 'nice-grpc';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
@@ -20,9 +20,25 @@ import { validationMiddleware } from './validation.js';
 /** What every service reads from the environment. */
 export const serverSettings = (listen: string) => ({
   listen: address({ env: 'REPLYMESH_LISTEN', default: listen, doc: 'Address that gRPC is served on.' }),
-  metricsAddress: address({ env: 'REPLYMESH_METRICS_ADDRESS', default: '127.0.0.1:0', doc: 'Address that /metrics is served on, over HTTP.' }),
-  deadlineMs: integer({ env: 'REPLYMESH_DEADLINE_MS', min: 10, max: 600_000, default: 10_000, doc: 'Longest time for one call, whatever its caller asks.' }),
-  drainMs: integer({ env: 'REPLYMESH_DRAIN_MS', min: 0, max: 600_000, default: 5000, doc: 'Time that running calls get to finish at shutdown.' }),
+  metricsAddress: address({
+    env: 'REPLYMESH_METRICS_ADDRESS',
+    default: '127.0.0.1:0',
+    doc: 'Address that /metrics is served on, over HTTP.',
+  }),
+  deadlineMs: integer({
+    env: 'REPLYMESH_DEADLINE_MS',
+    min: 10,
+    max: 600_000,
+    default: 10_000,
+    doc: 'Longest time for one call, whatever its caller asks.',
+  }),
+  drainMs: integer({
+    env: 'REPLYMESH_DRAIN_MS',
+    min: 0,
+    max: 600_000,
+    default: 5000,
+    doc: 'Time that running calls get to finish at shutdown.',
+  }),
 });
 export interface ServerConfig {
   readonly listen: string;
@@ -59,7 +75,12 @@ export interface RunningServer {
  * The one way to serve: health for each service, reflection, validation from the contract, errors as `google.rpc.Status` with one `ErrorInfo`,
  * deadlines, metrics, tracing, and a drain at the end. @throws StartError when the address is taken
  */
-export async function startServer(config: ServerConfig, authenticate: Authenticate, services: readonly Served[], credentials?: ServerCredentials): Promise<RunningServer> {
+export async function startServer(
+  config: ServerConfig,
+  authenticate: Authenticate,
+  services: readonly Served[],
+  credentials?: ServerCredentials,
+): Promise<RunningServer> {
   const drain = new AbortController();
   const health = HealthState();
   const server = createServer({

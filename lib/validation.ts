@@ -43,7 +43,8 @@ export function validationMiddleware(definitions: readonly CompatServiceDefiniti
   };
 }
 
-const checkOf = (codec: Codec, schema: DescMessage) => (message: unknown) => requireNone(violationsOf(schema, codec.encode(message).finish()));
+const checkOf = (codec: Codec, schema: DescMessage) => (message: unknown) =>
+  requireNone(violationsOf(schema, codec.encode(message).finish()));
 
 async function* each<T>(messages: AsyncIterable<T>, check: (message: T) => void): AsyncIterable<T> {
   for await (const message of messages) {

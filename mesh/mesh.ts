@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { envoyCommand } from '../envoy/command.js';
 import { findEnvoy } from '../envoy/binary.js';
+import { envoyCommand } from '../envoy/command.js';
 import { renderEnvoyConfig } from '../envoy/render.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { isServing } from './health.js';
 import { type Keys, openKeys } from './keys.js';
 import { freePort, requireFree } from './ports.js';
-import { type Program, supervise, type Supervised } from './supervised.js';
+import { type Program, type Supervised, supervise } from './supervised.js';
 
 export type ServiceName = 'context' | 'inference' | 'generator' | 'gateway';
 
@@ -97,7 +97,12 @@ const serviceProgram = (name: ServiceName, port: number, metricsPort: number, en
   isReady: () => isServing(port),
 });
 
-async function startEdge(options: MeshOptions, gatewayPort: number, keys: Keys, start: (program: Program) => Promise<void>): Promise<{ httpUrl: string } | { withoutHttp: string }> {
+async function startEdge(
+  options: MeshOptions,
+  gatewayPort: number,
+  keys: Keys,
+  start: (program: Program) => Promise<void>,
+): Promise<{ httpUrl: string } | { withoutHttp: string }> {
   const found = await findEnvoy({ env: { ...process.env, ...options.env }, cacheDir: join(root, '.cache') });
   if ('missing' in found) return { withoutHttp: found.missing };
   const httpPort = options.httpPort || (await freePort());

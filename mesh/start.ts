@@ -5,15 +5,25 @@ import { declare, integer, loadConfig, path } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
 import { StartError } from '../lib/errors.js';
 import { packageRoot } from '../lib/packageRoot.js';
-import { startMesh, type Mesh } from './mesh.js';
+import { type Mesh, startMesh } from './mesh.js';
 import { ProgramFailed } from './supervised.js';
 
 const root = fileURLToPath(packageRoot);
 
 export const StartConfig = declare({
-  httpPort: integer({ env: 'REPLYMESH_HTTP_PORT', min: 1, max: 65535, default: 8080, doc: 'Port of REST, gRPC and gRPC-Web through Envoy.' }),
+  httpPort: integer({
+    env: 'REPLYMESH_HTTP_PORT',
+    min: 1,
+    max: 65535,
+    default: 8080,
+    doc: 'Port of REST, gRPC and gRPC-Web through Envoy.',
+  }),
   grpcPort: integer({ env: 'REPLYMESH_GRPC_PORT', min: 1, max: 65535, default: 50051, doc: 'Port of gRPC straight at the gateway.' }),
-  dataDir: path({ env: 'REPLYMESH_DATA_DIR', default: join(root, '.data'), doc: 'Folder for the embedded database, keys, spool and logs.' }),
+  dataDir: path({
+    env: 'REPLYMESH_DATA_DIR',
+    default: join(root, '.data'),
+    doc: 'Folder for the embedded database, keys, spool and logs.',
+  }),
 });
 
 /** Scopes of the token that the ready line shows: all of the public ones. */
@@ -31,7 +41,12 @@ export async function runStart(): Promise<void> {
   process.stderr.write('Starting context, inference, generator, gateway and Envoy …\n');
   let mesh: Mesh;
   try {
-    mesh = await startMesh({ ...config, env, withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1', onOutput: (program, line) => logStream.write(`${program} ${line}\n`) });
+    mesh = await startMesh({
+      ...config,
+      env,
+      withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1',
+      onOutput: (program, line) => logStream.write(`${program} ${line}\n`),
+    });
   } catch (error) {
     if (!(error instanceof ProgramFailed || error instanceof StartError)) throw error;
     process.stderr.write(`${error.message}\nNothing was left running.\n`);

@@ -58,7 +58,8 @@ export const { specs, fault, fail } = defineErrors({
   },
   REQUEST_IN_PROGRESS: {
     code: Status.ABORTED,
-    message: (m: { request_id: string }) => `The first request with id "${m.request_id}" is still being answered. Retry after the time in RetryInfo.`,
+    message: (m: { request_id: string }) =>
+      `The first request with id "${m.request_id}" is still being answered. Retry after the time in RetryInfo.`,
   },
   STORE_UNREACHABLE: {
     code: Status.UNAVAILABLE,

@@ -12,7 +12,10 @@ afterAll(() => t?.stop());
 
 const DEADLINE_MS = 10_000;
 const ask = async (n: number): Promise<Decision> => {
-  const { decision } = await t.queries.processQuery({ text: `Where is my refund number ${n}?`, requestId: `fault-${n}` }, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  const { decision } = await t.queries.processQuery(
+    { text: `Where is my refund number ${n}?`, requestId: `fault-${n}` },
+    { signal: AbortSignal.timeout(DEADLINE_MS) },
+  );
   return decision!;
 };
 
@@ -42,7 +45,9 @@ describe.each<[ServiceName, Degradation, number]>([
       program.kill('SIGKILL');
       await expect.poll(() => program.pid() !== before, { timeout: 10_000 }).toBe(true);
       // Full service: a query without any lesser answer, within 5 s of the service being up again.
-      await expect.poll(() => ask(from - 1 - Math.floor(Math.random() * 5000)).then((d) => d.degraded), { timeout: 20_000, interval: 200 }).toEqual([]);
+      await expect
+        .poll(() => ask(from - 1 - Math.floor(Math.random() * 5000)).then((d) => d.degraded), { timeout: 20_000, interval: 200 })
+        .toEqual([]);
     });
     const degraded = answers.filter((a) => a.degraded.includes(degradation));
     expect(degraded.length).toBeGreaterThan(0);
@@ -51,7 +56,14 @@ describe.each<[ServiceName, Degradation, number]>([
     await expect
       .poll(
         async () => {
-          const found = await Promise.all(answers.map((a) => t.queries.getQuery({ id: a.id }).then(() => true, () => false)));
+          const found = await Promise.all(
+            answers.map((a) =>
+              t.queries.getQuery({ id: a.id }).then(
+                () => true,
+                () => false,
+              ),
+            ),
+          );
           return found.filter((f) => !f).length;
         },
         { timeout: 30_000, interval: 500 },

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createChannel, createClient, Metadata } from 'nice-grpc';
-import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
+import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { methods } from '../lib/contract.js';
 import { type Mesh, type MeshOptions, startMesh } from '../mesh/mesh.js';
@@ -19,7 +19,12 @@ export interface TestMesh {
   /** Metadata with a token of this tenant and these scopes. */
   as(tenant: string, scopes?: readonly string[]): Promise<{ metadata: Metadata }>;
   /** One REST call through Envoy. */
-  rest(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; json: never; headers: Headers }>;
+  rest(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; json: never; headers: Headers }>;
   stop(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { ClientError, Status } from 'nice-grpc';
+import { type ClientError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Action, type Decision } from '../gen/replymesh/type/v1/decision.js';
 import type { StreamQueryResponse } from '../gen/replymesh/v1/query_service.js';
@@ -70,14 +70,24 @@ describe('a stream', () => {
     const event = (first.value as StreamQueryResponse).event;
     const id = event?.$case === 'accepted' ? event.value.id : '';
     await stream.return?.();
-    await expect.poll(() => t.queries.getQuery({ id }).then(({ query }) => query?.id, () => 'not yet'), { timeout: 10_000 }).toBe(id);
+    await expect
+      .poll(
+        () =>
+          t.queries.getQuery({ id }).then(
+            ({ query }) => query?.id,
+            () => 'not yet',
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(id);
   });
 });
 
 describe('a batch', () => {
   it('answers every message under its own id, and a bad one alone fails', async () => {
     async function* messages() {
-      for (let i = 0; i < 20; i += 1) yield { correlationId: String(i), query: { text: i === 7 ? '   ' : `Where is my order number ${i}?` } };
+      for (let i = 0; i < 20; i += 1)
+        yield { correlationId: String(i), query: { text: i === 7 ? '   ' : `Where is my order number ${i}?` } };
     }
     const answers = new Map<string, string | undefined>();
     for await (const { correlationId, result } of t.queries.batchProcessQueries(messages())) answers.set(correlationId, result?.$case);

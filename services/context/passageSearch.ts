@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
-import { fuseRanks } from './rankFusion.js';
+import { type Candidate, fuseRanks } from './rankFusion.js';
 import { EMBEDDING_DIMENSION } from './schema.js';
 import { rowsOf, type Transaction } from './store.js';
 
@@ -26,60 +26,74 @@ interface Row {
   readonly text: string;
   readonly text_sha256: string;
   readonly intents: string[];
-  readonly similarity: number | null;
-  readonly vector_rank: number | null;
-  readonly word_rank: number | null;
+  /** Cosine distance, 0 … 2, in the ranking by embedding; null in the one by words. */
+  readonly distance: number | null;
 }
 
 /** Finds passages, best first: one statement ranks by embedding and by words, `fuseRanks` joins the two. @param vectors whether embeddings are pgvector's */
 export async function searchPassages(tx: Transaction, vectors: boolean, search: PassageSearch): Promise<Passage[]> {
   // An embedding of another dimension is another bundle's: words still find something.
   const withVectors = vectors ? search.embedding.length === EMBEDDING_DIMENSION : search.embedding.length > 0;
-  const rows = await rowsOf<Row>(tx, statement(search, withVectors ? similarityTo(search.embedding, vectors) : undefined));
-  const candidates = rows.map((row) => ({ ...row, vectorRank: rank(row.vector_rank), wordRank: rank(row.word_rank) }));
-  return fuseRanks(candidates, search.intents, withVectors)
+  const rows = await rowsOf<Row>(tx, statement(search, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
+  const nearest = rows.filter((row) => row.distance !== null);
+  const worded = rows.filter((row) => row.distance === null);
+  return fuseRanks(mergeRankings(nearest, worded), search.intents, withVectors)
     .slice(0, search.limit)
-    .map(({ candidate, score }) => ({
-      id: candidate.id,
-      articleId: candidate.article_id,
-      title: candidate.title,
-      text: candidate.text,
+    .map(({ candidate: { row, similarity }, score }) => ({
+      id: row.id,
+      articleId: row.article_id,
+      title: row.title,
+      text: row.text,
       score,
-      textSha256: candidate.text_sha256,
-      similarity: candidate.similarity ?? undefined,
+      textSha256: row.text_sha256,
+      similarity,
     }));
 }
 
-/** Window functions count in bigint, which node-postgres gives as text. */
-const rank = (value: number | string | null): number | undefined => (value === null ? undefined : Number(value));
-
-/** Cosine similarity and the order that finds the nearest. Five decimals of a unit vector are a ten-thousandth of a cosine, and parse twice as fast as nine. */
-function similarityTo(embedding: readonly number[], vectors: boolean): { similarity: SQL; order: SQL } {
-  const digits = embedding.map((value) => value.toFixed(5)).join(',');
-  if (vectors) return { similarity: sql`1 - (embedding <=> ${`[${digits}]`}::vector)`, order: sql`embedding <=> ${`[${digits}]`}::vector` };
-  const similarity = sql`(
-    select sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding, ${`{${digits}}`}::real[]::float8[]) as pair(a, b))`;
-  return { similarity, order: sql`2 desc nulls last` };
+interface Ranked extends Candidate {
+  readonly row: Row;
+  readonly similarity: number | undefined;
 }
 
-function statement(search: PassageSearch, vector: { similarity: SQL; order: SQL } | undefined): SQL {
+/** One candidate for each passage of two rankings, both best first. */
+function mergeRankings(nearest: readonly Row[], worded: readonly Row[]): Ranked[] {
+  const wordRanks = new Map(worded.map((row, i) => [row.id, i + 1]));
+  const near = nearest.map((row, i) => candidateOf(row, i + 1, wordRanks.get(row.id)));
+  const seen = new Set(nearest.map((row) => row.id));
+  return [...near, ...worded.filter((row) => !seen.has(row.id)).map((row) => candidateOf(row, undefined, wordRanks.get(row.id)))];
+}
+
+const candidateOf = (row: Row, vectorRank: number | undefined, wordRank: number | undefined): Ranked => ({
+  row,
+  id: row.id,
+  intents: row.intents,
+  vectorRank,
+  wordRank,
+  similarity: row.distance === null ? undefined : 1 - row.distance,
+});
+
+/** Cosine distance from a unit vector. Five decimals of it are a ten-thousandth of a cosine, and parse twice as fast as nine. */
+function distanceFrom(embedding: readonly number[], vectors: boolean): SQL {
+  const digits = embedding.map((value) => value.toFixed(5)).join(',');
+  if (vectors) return sql`embedding <=> ${`[${digits}]`}::vector`;
+  return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding, ${`{${digits}}`}::real[]::float8[]) as pair(a, b))`;
+}
+
+/** Any of the words may match (a message is no search expression), stemmed as in English and as they stand: passages in other languages hold the latter. */
+const anyWordOf = (text: string): SQL =>
+  sql`replace(plainto_tsquery('english', ${text})::text, ' & ', ' | ')::tsquery || replace(plainto_tsquery('simple', ${text})::text, ' & ', ' | ')::tsquery`;
+
+/** Two rankings one after the other, each best first. Plain selects: on the hot path planning costs as much as running. */
+function statement(search: PassageSearch, distance: SQL | undefined): SQL {
   const depth = Math.max(MIN_CANDIDATES, 2 * search.limit);
   const readable = search.audience === Audience.AGENT ? sql`true` : sql`audience = ${Audience[Audience.PUBLIC]}`;
   const text = search.text.slice(0, MAX_QUERY_CHARACTERS).replaceAll('\0', ' ');
-  // Any of the words may match (a message is no search expression), stemmed as in English and as they stand: passages in other languages hold the latter.
-  const asked = sql`
-    select replace(plainto_tsquery('english', ${text})::text, ' & ', ' | ')::tsquery || replace(plainto_tsquery('simple', ${text})::text, ' & ', ' | ')::tsquery as words`;
-  const nearest = vector
-    ? sql`select id, ${vector.similarity} as similarity from passages where embedding is not null and ${readable} order by ${vector.order} limit ${depth}`
-    : sql`select null::text as id, null::float8 as similarity where false`;
-  return sql`
-    with asked as materialized (${asked}),
-    nearest as materialized (select id, similarity, row_number() over (order by similarity desc, id) as rank from (${nearest}) n),
-    worded as materialized (
-      select id, row_number() over (order by weight desc, id) as rank from (
-        select id, ts_rank(passages.words, asked.words) as weight from passages, asked
-        where passages.words @@ asked.words and ${readable} order by weight desc, id limit ${depth}) w)
-    select p.id, p.article_id, p.title, p.text, p.text_sha256, p.intents,
-           nearest.similarity, nearest.rank as vector_rank, worded.rank as word_rank
-    from nearest full join worded using (id) join passages p using (id)`;
+  const columns = sql`id, article_id, title, text, text_sha256, intents`;
+  const worded = sql`(
+    select ${columns}, null::float8 as distance from passages, (select ${anyWordOf(text)} as asked offset 0) a
+    where words @@ asked and ${readable} order by ts_rank(words, asked) desc, id limit ${depth})`;
+  if (distance === undefined) return worded;
+  return sql`(
+    select ${columns}, ${distance} as distance from passages
+    where embedding is not null and ${readable} order by distance limit ${depth}) union all ${worded}`;
 }

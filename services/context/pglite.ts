@@ -10,9 +10,6 @@ import { migrate } from './migrate.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
 import { withoutValues } from './storeFault.js';
 
-/** PGlite cannot interrupt a statement: it is one thread with the service. The setting is there for Postgres. */
-const NO_TIMEOUT_MS = 60_000;
-
 /** Opens the embedded database in `folder`, or in memory without one. Two processes on one folder lose data in silence, so that a lock file keeps the second out. @throws StartError */
 export async function openPglite(folder?: string): Promise<Store> {
   if (folder !== undefined) mkdirSync(dirname(folder), { recursive: true });
@@ -37,6 +34,7 @@ export async function openPglite(folder?: string): Promise<Store> {
   }
 }
 
+/** No statement timeout: PGlite runs in this very thread, so that nothing could interrupt it. */
 function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
   const transact = async <T>(identity: string, work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     try {
@@ -51,7 +49,7 @@ function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
   };
   return {
     vectors,
-    within: (call, work) => transact(asTenant(call.principal.tenant, NO_TIMEOUT_MS), work, call.signal),
+    within: (call, work) => transact(asTenant(call.principal.tenant), work, call.signal),
     background: (work) => transact(asBackground, work),
     close: async () => {
       await db.close();

@@ -39,15 +39,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     vectors,
     within: async (call, work) => {
       call.signal.throwIfAborted();
-      const leftMs = Math.min(options.statementTimeoutMs, call.deadline.getTime() - Date.now());
+      const leftMs = Math.max(1, Math.min(options.statementTimeoutMs, call.deadline.getTime() - Date.now()));
       try {
-        return await transact(pool, asTenant(call.principal.tenant, leftMs), call.signal, work);
+        return await transact(pool, `${asTenant(call.principal.tenant)}; SET LOCAL statement_timeout = ${leftMs}`, call.signal, work);
       } catch (error) {
         call.signal.throwIfAborted();
         throw error;
       }
     },
-    background: (work) => transact(pool, asBackground, undefined, work),
+    background: (work) => transact(pool, `${asBackground}; SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
     close: () => pool.end(),
   };
 }

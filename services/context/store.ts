@@ -32,10 +32,13 @@ export const millis = (column: string): SQL => sql.raw(`(extract(epoch from ${co
 
 const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
-/** Who a transaction is: the role is plain, so that row-level security binds it, and everything is `LOCAL`, so that nothing leaks through the pool. */
-export function asTenant(tenant: string, statementTimeoutMs: number): string {
+/**
+ * Who a transaction is: the role is plain, so that row-level security binds it, and everything is `LOCAL`, so that nothing leaks through the pool.
+ * @throws RangeError for a name that could not be quoted
+ */
+export function asTenant(tenant: string): string {
   if (tenant === '' || tenant.includes('\0') || tenant.includes('\\')) throw new RangeError('A tenant is a name without NUL and backslash.');
-  return `SET LOCAL ROLE ${APP_ROLE}; SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(statementTimeoutMs))}; SET LOCAL replymesh.tenant = ${literal(tenant)}`;
+  return `SET LOCAL ROLE ${APP_ROLE}; SET LOCAL replymesh.tenant = ${literal(tenant)}`;
 }
 export const asBackground = `SET LOCAL ROLE ${BACKGROUND_ROLE}`;
 

@@ -39,7 +39,8 @@ export function accept(request: ProcessQueryRequest, call: Pick<Call, 'metadata'
 function requestIdOf(request: ProcessQueryRequest, header: string | undefined): string {
   // The draft of the header (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; many clients send it bare.
   const key = header?.replace(/^"(.*)"$/, '$1') ?? '';
-  if (key && !REQUEST_ID.test(key)) requireNone([{ field: 'request_id', description: 'the header Idempotency-Key must be 1 to 128 letters, digits and ._:-' }]);
+  if (key && !REQUEST_ID.test(key))
+    requireNone([{ field: 'request_id', description: 'the header Idempotency-Key must be 1 to 128 letters, digits and ._:-' }]);
   if (key && request.requestId && key !== request.requestId) {
     requireNone([{ field: 'request_id', description: 'differs from the header Idempotency-Key; send one of them' }]);
   }

@@ -1,5 +1,14 @@
 import type { GenerateResponse } from '../../gen/replymesh/generator/v1/generator_service.js';
-import { Action, Decision, DecisionReason, Evidence, type Priority, PriorityCause, PriorityLevel, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import {
+  Action,
+  Decision,
+  DecisionReason,
+  Evidence,
+  type Priority,
+  PriorityCause,
+  PriorityLevel,
+  type Query,
+} from '../../gen/replymesh/type/v1/decision.js';
 import type { Policy } from '../../gen/replymesh/type/v1/policy.js';
 import type { StreamQueryResponse } from '../../gen/replymesh/v1/query_service.js';
 import type { Call, Within } from '../../lib/call.js';
@@ -7,7 +16,7 @@ import type { Accepted } from './accept.js';
 import { type DecisionEvidence, decide, type Verdict } from './decide.js';
 import { restore } from './mask.js';
 import type { Record } from './record.js';
-import { startStopwatch, type Stopwatch } from './stopwatch.js';
+import { type Stopwatch, startStopwatch } from './stopwatch.js';
 import { summarise } from './summary.js';
 import { type Sources, type Understanding, understand } from './understand.js';
 import { type GeneratorClient, toGenerate, type Written, write } from './write.js';
@@ -29,7 +38,9 @@ export type Answering = AsyncGenerator<QueryEvent, Query>;
 export async function* answer(parts: Parts, accepted: Accepted, streaming: boolean, call: Call): Answering {
   const watch = startStopwatch(() => performance.now());
   const keep = (decision: Decision): Promise<Query> =>
-    watch.time('recordUs', () => parts.record(recordOf(accepted, decision), accepted.requestId ? accepted.fingerprint : '', call.principal, call.deadline));
+    watch.time('recordUs', () =>
+      parts.record(recordOf(accepted, decision), accepted.requestId ? accepted.fingerprint : '', call.principal, call.deadline),
+    );
   const message = { text: accepted.masked.text, customerId: accepted.request.customerId, labelSpace: accepted.request.labelSpace };
   const found = await understand(parts.sources, message, call, watch);
   const wanted = decide(evidenceOf(found), parts.policy);
@@ -52,7 +63,15 @@ export async function* answer(parts: Parts, accepted: Accepted, streaming: boole
   }
 }
 
-async function* reply(generator: GeneratorClient, accepted: Accepted, found: Understanding, wanted: Verdict, streaming: boolean, call: Call, watch: Stopwatch): AsyncGenerator<QueryEvent, Written> {
+async function* reply(
+  generator: GeneratorClient,
+  accepted: Accepted,
+  found: Understanding,
+  wanted: Verdict,
+  streaming: boolean,
+  call: Call,
+  watch: Stopwatch,
+): AsyncGenerator<QueryEvent, Written> {
   const within = { ...call, deadline: withReserve(call) };
   const writing = write(generator, toGenerate(accepted.masked.text, found, wanted), streaming, within);
   for (let index = 0; ; index += 1) {
@@ -91,7 +110,14 @@ function evidenceOf({ prediction, degraded }: Understanding, written?: Written):
 /** Nobody has read the message: a person looks in turn, no later. */
 const UNREAD: Priority = { level: PriorityLevel.NORMAL, score: 0.5, reasons: [{ cause: PriorityCause.UNCERTAINTY, contribution: 0.5 }] };
 
-function assemble(accepted: Accepted, found: Understanding, verdict: Verdict, written: Written | undefined, policy: Policy, watch: Stopwatch): Decision {
+function assemble(
+  accepted: Accepted,
+  found: Understanding,
+  verdict: Verdict,
+  written: Written | undefined,
+  policy: Policy,
+  watch: Stopwatch,
+): Decision {
   const { prediction } = found;
   const decision = Decision.fromPartial({
     id: accepted.id,

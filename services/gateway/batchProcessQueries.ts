@@ -1,4 +1,9 @@
-import { type BatchProcessQueriesRequest, type BatchProcessQueriesResponse, ProcessQueryRequest, type QueryServiceDefinition } from '../../gen/replymesh/v1/query_service.js';
+import {
+  type BatchProcessQueriesRequest,
+  type BatchProcessQueriesResponse,
+  ProcessQueryRequest,
+  type QueryServiceDefinition,
+} from '../../gen/replymesh/v1/query_service.js';
 import type { Call } from '../../lib/call.js';
 import { messageType, violationsOf } from '../../lib/contract.js';
 import { rpcStatusOf } from '../../lib/errors.js';
@@ -11,18 +16,25 @@ type Answer = BatchProcessQueriesResponse;
 const requestType = messageType('replymesh.v1.ProcessQueryRequest');
 
 /** Several messages at a time, at most `concurrency`; the next one is read from the stream only when a place is free. */
-export const batchProcessQueries = (parts: QueryParts & { concurrency: number; perMessageMs: number }): Handler<typeof QueryServiceDefinition, 'batchProcessQueries'> => {
+export const batchProcessQueries = (
+  parts: QueryParts & { concurrency: number; perMessageMs: number },
+): Handler<typeof QueryServiceDefinition, 'batchProcessQueries'> => {
   const one = processQuery(parts);
   const answerOne = async ({ correlationId, query }: BatchProcessQueriesRequest, call: Call): Promise<Answer> => {
     const deadline = new Date(Math.min(call.deadline.getTime(), Date.now() + parts.perMessageMs));
     try {
       const request = query ?? ProcessQueryRequest.fromPartial({});
-      requireNone(violationsOf(requestType, ProcessQueryRequest.encode(request).finish()).map((v) => ({ ...v, field: `query.${v.field}` })));
+      requireNone(
+        violationsOf(requestType, ProcessQueryRequest.encode(request).finish()).map((v) => ({ ...v, field: `query.${v.field}` })),
+      );
       const { decision } = await one(request, { ...call, deadline });
       return { correlationId, result: { $case: 'decision', value: decision as never } };
     } catch (error) {
       call.signal.throwIfAborted();
-      return { correlationId, result: { $case: 'error', value: rpcStatusOf(toFault(error, 'BatchProcessQueries', Date.now() >= deadline.getTime())) } };
+      return {
+        correlationId,
+        result: { $case: 'error', value: rpcStatusOf(toFault(error, 'BatchProcessQueries', Date.now() >= deadline.getTime())) },
+      };
     }
   };
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Action, DecisionReason as Reason, Degradation, PriorityLevel } from '../../gen/replymesh/type/v1/decision.js';
+import { Action, Degradation, PriorityLevel, DecisionReason as Reason } from '../../gen/replymesh/type/v1/decision.js';
 import { IntentMode } from '../../gen/replymesh/type/v1/policy.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import { type DecisionEvidence, decide, type ModelEvidence, type ReplyEvidence } from './decide.js';
@@ -50,7 +50,11 @@ const anyModel = fc.record({
   outOfScope: fc.option(fc.record({ isOutOfScope: fc.boolean() }), { nil: undefined }),
   priority: fc.constantFrom(PriorityLevel.LOW, PriorityLevel.NORMAL, PriorityLevel.HIGH, PriorityLevel.URGENT),
 });
-const anyReply = fc.record({ complete: fc.boolean(), withheldSentences: fc.integer({ min: 0, max: 5 }), citations: fc.integer({ min: 0, max: 5 }) });
+const anyReply = fc.record({
+  complete: fc.boolean(),
+  withheldSentences: fc.integer({ min: 0, max: 5 }),
+  citations: fc.integer({ min: 0, max: 5 }),
+});
 const anyDegraded = fc.subarray([Degradation.CONTEXT_UNAVAILABLE, Degradation.KNOWLEDGE_UNAVAILABLE, Degradation.GENERATOR_UNAVAILABLE]);
 const anyPolicy = fc.record({
   minConfidenceAuto: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -63,7 +67,9 @@ describe('whatever the evidence', () => {
     fc.assert(
       fc.property(anyModel, anyReply, anyDegraded, anyPolicy, (model, reply, degraded, change) => {
         const chosen = { ...policy, ...change };
-        expect(decide({ model, reply, degraded }, chosen).action).toBeGreaterThanOrEqual(decide({ model, reply: undefined, degraded }, chosen).action);
+        expect(decide({ model, reply, degraded }, chosen).action).toBeGreaterThanOrEqual(
+          decide({ model, reply: undefined, degraded }, chosen).action,
+        );
       }),
     );
   });
@@ -72,7 +78,9 @@ describe('whatever the evidence', () => {
     fc.assert(
       fc.property(anyModel, anyReply, fc.double({ min: 0, max: 1, noNaN: true }), (model, reply, more) => {
         const confident = { ...model, confidence: Math.max(model.confidence, more) };
-        expect(decide({ model: confident, reply, degraded: [] }, policy).action).toBeLessThanOrEqual(decide({ model, reply, degraded: [] }, policy).action);
+        expect(decide({ model: confident, reply, degraded: [] }, policy).action).toBeLessThanOrEqual(
+          decide({ model, reply, degraded: [] }, policy).action,
+        );
       }),
     );
   });
@@ -80,7 +88,9 @@ describe('whatever the evidence', () => {
   it('nothing out of scope is ever sent unseen', () => {
     fc.assert(
       fc.property(anyModel, anyReply, (model, reply) => {
-        expect(decide({ model: { ...model, outOfScope: { isOutOfScope: true } }, reply, degraded: [] }, policy).action).toBe(Action.ESCALATE);
+        expect(decide({ model: { ...model, outOfScope: { isOutOfScope: true } }, reply, degraded: [] }, policy).action).toBe(
+          Action.ESCALATE,
+        );
       }),
     );
   });

@@ -1,4 +1,10 @@
-import { Action, DecisionReason as Reason, Degradation, type OutOfScope, PriorityLevel } from '../../gen/replymesh/type/v1/decision.js';
+import {
+  Action,
+  Degradation,
+  type OutOfScope,
+  type PriorityLevel,
+  DecisionReason as Reason,
+} from '../../gen/replymesh/type/v1/decision.js';
 import { IntentMode, type Policy } from '../../gen/replymesh/type/v1/policy.js';
 
 /** What the models said, as far as a decision turns on it. */

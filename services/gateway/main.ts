@@ -1,4 +1,3 @@
-import { telemetry } from '../../lib/telemetry.js';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
@@ -9,6 +8,7 @@ import { connect } from '../../lib/client.js';
 import { loadConfig } from '../../lib/config.js';
 import { serve, startServer } from '../../lib/server.js';
 import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
+import { telemetry } from '../../lib/telemetry.js';
 import { batchProcessQueries } from './batchProcessQueries.js';
 import { GatewayConfig } from './config.js';
 import { forward } from './forward.js';
@@ -30,8 +30,16 @@ const toContext = { callee: 'context', target: config.contextTarget, timeoutMs: 
 const context = connect(ContextServiceDefinition, toContext);
 const knowledge = connect(KnowledgeServiceDefinition, toContext);
 const feedback = connect(FeedbackServiceDefinition, toContext);
-const inference = connect(InferenceServiceDefinition, { callee: 'inference', target: config.inferenceTarget, timeoutMs: config.inferenceTimeoutMs });
-const generator = connect(GeneratorServiceDefinition, { callee: 'generator', target: config.generatorTarget, timeoutMs: config.generatorTimeoutMs });
+const inference = connect(InferenceServiceDefinition, {
+  callee: 'inference',
+  target: config.inferenceTarget,
+  timeoutMs: config.inferenceTimeoutMs,
+});
+const generator = connect(GeneratorServiceDefinition, {
+  callee: 'generator',
+  target: config.generatorTarget,
+  timeoutMs: config.generatorTimeoutMs,
+});
 const spool = await openSpool(config.spoolDir, delivery(context.client));
 
 const parts = {

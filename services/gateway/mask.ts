@@ -40,7 +40,9 @@ export function hasIbanDigits(iban: string): boolean {
 }
 
 function personalSpans(text: string): Span[] {
-  const phones = findPhoneNumbersInText(text, { defaultCountry: 'US' }).map((p): Span => ({ kind: 'PHONE', start: p.startsAt, end: p.endsAt }));
+  const phones = findPhoneNumbersInText(text, { defaultCountry: 'US' }).map(
+    (p): Span => ({ kind: 'PHONE', start: p.startsAt, end: p.endsAt }),
+  );
   const found = [
     ...matches('EMAIL', EMAIL, text),
     ...matches('IBAN', IBAN, text, hasIbanDigits),

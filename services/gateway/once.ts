@@ -37,7 +37,8 @@ export function idempotency(context: MeshClient<typeof ContextServiceDefinition>
       );
       if (outcome?.$case === 'completed') return outcome.value;
       if (outcome?.$case !== 'inProgress') return undefined;
-      if (call.deadline.getTime() - Date.now() < 3 * POLL_MS) fail('REQUEST_IN_PROGRESS', { request_id: accepted.requestId }, [retryAfter(1000)]);
+      if (call.deadline.getTime() - Date.now() < 3 * POLL_MS)
+        fail('REQUEST_IN_PROGRESS', { request_id: accepted.requestId }, [retryAfter(1000)]);
       await wait(POLL_MS, undefined, { signal: call.signal });
     }
   };

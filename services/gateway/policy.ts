@@ -11,7 +11,9 @@ export function loadPolicy(file: string): Policy {
   try {
     bytes = toBinary(schema, fromJsonString(schema, readFileSync(file, 'utf8'), { registry: contract }));
   } catch (error) {
-    throw new StartError(`Policy ${file} cannot be read: ${(error as Error).message}. It must be a JSON file with the fields of replymesh.type.v1.Policy.`);
+    throw new StartError(
+      `Policy ${file} cannot be read: ${(error as Error).message}. It must be a JSON file with the fields of replymesh.type.v1.Policy.`,
+    );
   }
   const violations = violationsOf(schema, bytes);
   if (violations.length > 0) {

@@ -38,9 +38,11 @@ export function tokenPrincipal(rules: TokenRules): Authenticate {
   const verify = async (token: string): Promise<Principal> => {
     const known = checked.get(token);
     if (known && known.expiresAtMs > Date.now()) return known.principal;
-    const { payload } = await jwtVerify(token, keys, { issuer: rules.issuer, clockTolerance: CLOCK_SKEW_S, requiredClaims: ['exp', 'sub'] }).catch((error: unknown) =>
-      kitFail('TOKEN_INVALID', { problem: problemOf(error) }),
-    );
+    const { payload } = await jwtVerify(token, keys, {
+      issuer: rules.issuer,
+      clockTolerance: CLOCK_SKEW_S,
+      requiredClaims: ['exp', 'sub'],
+    }).catch((error: unknown) => kitFail('TOKEN_INVALID', { problem: problemOf(error) }));
     const audiences = [payload.aud ?? []].flat();
     if (!audiences.includes(rules.audience)) return kitFail('TOKEN_FOREIGN', { audience: rules.audience });
     const principal = principalOf(payload);
@@ -50,7 +52,8 @@ export function tokenPrincipal(rules: TokenRules): Authenticate {
 
   return async (metadata, method) => {
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(metadata.get('authorization') ?? '')?.[1];
-    if (!token) return metadata.get('authorization') ? kitFail('TOKEN_INVALID', { problem: 'it is not a bearer JWT' }) : kitFail('TOKEN_MISSING', {});
+    if (!token)
+      return metadata.get('authorization') ? kitFail('TOKEN_INVALID', { problem: 'it is not a bearer JWT' }) : kitFail('TOKEN_MISSING', {});
     const principal = await verify(token);
     if (!method.requiredScope || !principal.scopes.has(method.requiredScope)) {
       return kitFail('SCOPE_MISSING', { scope: method.requiredScope ?? 'of an internal service' });
@@ -61,13 +64,15 @@ export function tokenPrincipal(rules: TokenRules): Authenticate {
 
 function principalOf(payload: JWTPayload): Principal {
   const { sub, tenant, scope } = payload;
-  if (typeof tenant !== 'string' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(tenant)) return kitFail('TOKEN_INVALID', { problem: 'it has no valid "tenant" claim' });
+  if (typeof tenant !== 'string' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(tenant))
+    return kitFail('TOKEN_INVALID', { problem: 'it has no valid "tenant" claim' });
   return { tenant, subject: sub!, scopes: new Set(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []) };
 }
 
 function problemOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'it has expired';
   if (error instanceof errors.JWTClaimValidationFailed) return `its claim "${error.claim}" is not as expected`;
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed) return 'it is not signed by a known key';
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed)
+    return 'it is not signed by a known key';
   return 'it is malformed';
 }

@@ -11,12 +11,14 @@ export interface QueryParts extends Parts {
   readonly takeAllowance: TakeAllowance;
 }
 
-export const processQuery = (parts: QueryParts): Handler<typeof QueryServiceDefinition, 'processQuery'> => async (request, call) => {
-  await parts.takeAllowance(call.principal);
-  const accepted = accept(request, call);
-  const { value: query } = await last(parts.once(accepted, call, () => answer(parts, accepted, false, call)));
-  return { decision: forCaller(query.decision!, accepted) };
-};
+export const processQuery =
+  (parts: QueryParts): Handler<typeof QueryServiceDefinition, 'processQuery'> =>
+  async (request, call) => {
+    await parts.takeAllowance(call.principal);
+    const accepted = accept(request, call);
+    const { value: query } = await last(parts.once(accepted, call, () => answer(parts, accepted, false, call)));
+    return { decision: forCaller(query.decision!, accepted) };
+  };
 
 /** Runs a generator to its end for what it returns. */
 async function last<T, R>(generator: AsyncGenerator<T, R>): Promise<IteratorReturnResult<R>> {

@@ -23,7 +23,9 @@ export function recorder(context: ContextClient, spool: Spool): Record {
     const timeoutMs = Math.min(MOST_MS, Math.max(LEAST_MS, deadline.getTime() - Date.now() - RESERVE_MS));
     try {
       // Not tied to the caller's signal: what was answered is kept even if the caller has left.
-      const stored = await context.recordDecision(request, { within: { ...background({ tenant: principal.tenant, timeoutMs }), principal } });
+      const stored = await context.recordDecision(request, {
+        within: { ...background({ tenant: principal.tenant, timeoutMs }), principal },
+      });
       return stored.query ?? query;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
@@ -31,7 +33,10 @@ export function recorder(context: ContextClient, spool: Spool): Record {
     const decision = query.decision!;
     const spooled: Query = {
       ...query,
-      decision: { ...decision, degraded: [...new Set([...decision.degraded, Degradation.CONTEXT_UNAVAILABLE, Degradation.RECORD_SPOOLED])] },
+      decision: {
+        ...decision,
+        degraded: [...new Set([...decision.degraded, Degradation.CONTEXT_UNAVAILABLE, Degradation.RECORD_SPOOLED])],
+      },
     };
     await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
       log.error({ error: describeError(error), query_id: query.id }, 'the spool cannot be written');

@@ -23,7 +23,12 @@ const open = async (deliver: (entry: Spooled) => Promise<'stored' | 'later' | 'r
 const entry = (n: number): Spooled => ({
   tenant: 'demo',
   request: RecordDecisionRequest.fromPartial({
-    query: { id: `qry_00000000-0000-7000-8000-00000000000${n}`, requestId: `r-${n}`, createTime: new Date(0), decision: { confidence: 0.5 } },
+    query: {
+      id: `qry_00000000-0000-7000-8000-00000000000${n}`,
+      requestId: `r-${n}`,
+      createTime: new Date(0),
+      decision: { confidence: 0.5 },
+    },
   }),
 });
 

@@ -1,4 +1,4 @@
-import { open, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Gauge } from 'prom-client';
 import { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
@@ -36,7 +36,9 @@ export async function openSpool(folder: string, deliver: (entry: Spooled) => Pro
     await mkdir(folder, { recursive: true });
     for (const name of (await readdir(folder)).sort()) await load(folder, name, entries);
   } catch (error) {
-    throw new StartError(`The spool folder ${folder} cannot be used: ${(error as Error).message}. Set REPLYMESH_SPOOL_DIR to a folder that can be written.`);
+    throw new StartError(
+      `The spool folder ${folder} cannot be used: ${(error as Error).message}. Set REPLYMESH_SPOOL_DIR to a folder that can be written.`,
+    );
   }
   waiting.set(entries.size);
 

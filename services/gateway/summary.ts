@@ -13,10 +13,13 @@ const WHY: Partial<Record<DecisionReason, string>> = {
 /** One line for the person who takes over, without the customer's text. */
 export function summarise(decision: Pick<Decision, 'reason' | 'intents' | 'priority'>): string {
   const intents = decision.intents.slice(0, 3).map((i) => `${i.label} ${percent(i.score)}`);
-  const causes = decision.priority?.reasons.slice(0, 2).map((r) => (PriorityCause[r.cause] ?? 'unknown').toLowerCase().replaceAll('_', ' ')) ?? [];
+  const causes =
+    decision.priority?.reasons.slice(0, 2).map((r) => (PriorityCause[r.cause] ?? 'unknown').toLowerCase().replaceAll('_', ' ')) ?? [];
   return [
     WHY[decision.reason] ?? 'A person is to answer',
     ...(intents.length > 0 ? [`likely: ${intents.join(', ')}`] : []),
     `priority ${(PriorityLevel[decision.priority?.level ?? 0] ?? 'unknown').toLowerCase()}${causes.length > 0 ? ` (${causes.join(', ')})` : ''}`,
-  ].join('; ').concat('.');
+  ]
+    .join('; ')
+    .concat('.');
 }

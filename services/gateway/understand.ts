@@ -25,7 +25,12 @@ const PASSAGES = 5;
 const PREFERRED_INTENTS = 3;
 
 /** Looks the customer up, runs the models with what the customer's behaviour says, and searches with the embedding they give. */
-export async function understand({ context, inference }: Sources, message: { text: string; customerId: string; labelSpace: string }, within: Within, watch: Stopwatch): Promise<Understanding> {
+export async function understand(
+  { context, inference }: Sources,
+  message: { text: string; customerId: string; labelSpace: string },
+  within: Within,
+  watch: Stopwatch,
+): Promise<Understanding> {
   const degraded: Degradation[] = [];
   const orDegrade = (as: Degradation) => (error: unknown) => {
     if (within.signal.aborted || !isUnavailable(error)) throw error;

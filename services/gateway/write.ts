@@ -27,7 +27,12 @@ export const toGenerate = (text: string, found: Understanding, verdict: Verdict)
 });
 
 /** Has the reply written: whole when nobody reads along, else sentence by sentence. Without a generator there is a holding reply. */
-export async function* write(generator: GeneratorClient, request: GenerateRequest, streaming: boolean, within: Within): AsyncGenerator<string, Written> {
+export async function* write(
+  generator: GeneratorClient,
+  request: GenerateRequest,
+  streaming: boolean,
+  within: Within,
+): AsyncGenerator<string, Written> {
   let sentences = '';
   try {
     if (!streaming) return wrote(await generator.generate(request, { within }));
@@ -51,7 +56,12 @@ const wrote = (result: GenerateResponse): Written => ({
 
 function withoutGenerator(request: GenerateRequest, said: string): GenerateResponse {
   return {
-    reply: { text: said || HOLDING_TEXT, language: said ? request.language : 'en', citations: [], origin: said ? ReplyOrigin.UNSPECIFIED : ReplyOrigin.APPROVED_WORDING },
+    reply: {
+      text: said || HOLDING_TEXT,
+      language: said ? request.language : 'en',
+      citations: [],
+      origin: said ? ReplyOrigin.UNSPECIFIED : ReplyOrigin.APPROVED_WORDING,
+    },
     suggestedActions: request.action === Action.ESCALATE ? [{ action: 'person.answer', label: 'Answer the customer' }] : [],
     complete: said === '',
     withheldSentences: 0,

@@ -37,7 +37,7 @@ const PRIVATE_FACTS: ReadonlySet<FactType> = new Set([FactType.EMAIL, FactType.A
 
 /** JSON in ASCII without angle brackets: no text in it can look like a marker line, and no invisible character hides. */
 const quote = (data: unknown): string =>
-  JSON.stringify(data, undefined, 1).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(data, undefined, 1).replace(/[<>&\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -43,7 +43,8 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   interOpNumThreads: 1,
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
-  logSeverityLevel: 3,
+  // What goes wrong is thrown; the library need not print it as well.
+  logSeverityLevel: 4,
 };
 
 interface OpenStage {
