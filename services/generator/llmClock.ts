@@ -30,7 +30,7 @@ export function startClock(limits: { idleMs: number; totalMs: number; deadlineMs
   const late = () =>
     end(new LlmFailure('TOO_SLOW', limits.totalMs <= limits.deadlineMs || performance.now() - silentSince >= FAIR_SILENCE_MS));
   const total = setTimeout(late, Math.max(0, Math.min(limits.totalMs, limits.deadlineMs)));
-  
+  caller.addEventListener('abort', cancel);
   if (caller.aborted) cancel();
   return {
     signal: controller.signal,

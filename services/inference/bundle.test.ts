@@ -2,16 +2,14 @@ import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StartError } from '../../lib/errors.js';
-import { packageRoot } from '../../lib/packageRoot.js';
 import { openBundle } from './bundle.js';
+import { SHIPPED } from './inference.fixture.js';
 import { openModels } from './models.js';
 import { openTokenizer } from './tokenizer.js';
 
-const SHIPPED = fileURLToPath(new URL('models/default', packageRoot));
 const TRUNK = 'trunk.onnx';
 
 const folders: string[] = [];
