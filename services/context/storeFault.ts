@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { fault } from '../errors.js';
 
 /** The database refused a statement. Shows what kind of refusal, never the statement's values. */
@@ -54,5 +55,5 @@ function databaseError(error: unknown): { code: string; constraint: string | und
   const { code, constraint, severity } = error as { code?: unknown; constraint?: unknown; severity?: unknown };
   if (typeof code === 'string' && typeof severity === 'string') return { code, constraint: typeof constraint === 'string' ? constraint : undefined };
   // drizzle wraps the database's error in one whose message holds the parameters.
-  return databaseError(error.cause) ?? (error.name === 'DrizzleQueryError' ? { code: 'unknown', constraint: undefined } : undefined);
+  return databaseError(error.cause) ?? (error instanceof DrizzleQueryError ? { code: 'unknown', constraint: undefined } : undefined);
 }

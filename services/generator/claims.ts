@@ -64,23 +64,26 @@ function decimal(raw: string): string {
   return `${whole.replace(/^0+(?=\d)/, '')}${kept === '' ? '' : `.${kept}`}`;
 }
 
-/** Number words become digits, so that "five days" and "5 days" are one spelling. "one" and "a" do only before a unit. */
-function spellNumbersAsDigits(text: string): string {
-  const words = Object.keys(WORD_NUMBERS)
+const TENS_AND_ONES = /\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|six|seven|eight|nine)\b/gi;
+const NUMBER_WORDS = new RegExp(
+  `\\b(${Object.keys(WORD_NUMBERS)
     .filter((word) => word !== 'one')
-    .join('|');
-  return text
-    .replace(
-      /\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[- ](one|two|three|four|five|six|seven|eight|nine)\b/gi,
-      (_, tens: string, ones: string) => String((WORD_NUMBERS[tens.toLowerCase()] ?? 0) + (WORD_NUMBERS[ones.toLowerCase()] ?? 0)),
-    )
-    .replace(new RegExp(`\\b(${words})\\b`, 'gi'), (word) => String(WORD_NUMBERS[word.toLowerCase()]))
-    .replace(
-      new RegExp(`\\b(?:one|an?)(?=[ -](?:(?:single|full|working|business|calendar)[ -])?(?:${UNIT}|dollar|euro|pound|percent)\\b)`, 'gi'),
-      '1',
-    )
+    .join('|')})\\b`,
+  'gi',
+);
+const ONE_OF_A_UNIT = new RegExp(
+  `\\b(?:one|an?)(?=[ -](?:(?:single|full|working|business|calendar)[ -])?(?:${UNIT}|dollar|euro|pound|percent)\\b)`,
+  'gi',
+);
+const numberOf = (word: string): number => WORD_NUMBERS[word.toLowerCase()] ?? 0;
+
+/** Number words become digits, so that "five days" and "5 days" are one spelling. "one" and "a" do only before a unit. */
+const spellNumbersAsDigits = (text: string): string =>
+  text
+    .replace(TENS_AND_ONES, (_, tens: string, ones: string) => String(numberOf(tens) + numberOf(ones)))
+    .replace(NUMBER_WORDS, (word) => String(numberOf(word)))
+    .replace(ONE_OF_A_UNIT, '1')
     .replace(/\ba (?=100\b)/gi, '');
-}
 
 function monthOf(name: string): string {
   const at = 'janfebmaraprmayjunjulaugsepoctnovdec'.indexOf(name.slice(0, 3).toLowerCase()) / 3 + 1;
@@ -121,7 +124,7 @@ type Groups = (string | undefined)[];
 type Rule = readonly [pattern: RegExp, read: (groups: Groups) => Claim[]];
 /** Tried in this order; what one takes is gone for the next, so that an amount is no plain number as well. */
 const RULES: readonly Rule[] = [
-  [/\{\{[^{}]*\}\}/g, ([all = '']) => [{ kind: 'PLACEHOLDER', value: all.slice(2, -2).trim() }]],
+  [/\{\{[^{}]*\}\}/g, ([all = '']) => [{ kind: 'PLACEHOLDER', value: all.slice(2, -2) }]],
   [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, ([all = '']) => [{ kind: 'EMAIL', value: all.toLowerCase() }]],
   [
     /(?:https?:\/\/|www\.)[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?]|\b(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|example|shop|store|info|app|co|eu|us|uk|de)\b(?:\/[^\s<>"'()[\]]*[^\s<>"'()[\].,;:!?])?/gi,

@@ -2,7 +2,7 @@ import type { CustomerFact } from '../../gen/replymesh/type/v1/customer.js';
 import { FactType } from '../../gen/replymesh/type/v1/customer.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import { type Claim, type ClaimKind, readClaims } from './claims.js';
-import { type PromiseKind, readPromises } from './promises.js';
+import { isGuarantee, type PromiseKind, readPromises } from './promises.js';
 import { splitSentences } from './sentences.js';
 import { allStems, contentStems, countShared, isCourteous, isStopWord, stem } from './words.js';
 
@@ -101,7 +101,7 @@ function unitOf(text: string, about: string, passage: number | undefined, fact: 
     own,
     stems: new Set([...own, ...contentStems(about)]),
     clauses: clausesOf(text),
-    guarantees: readPromises(text).some((promise) => promise.kind === 'GUARANTEE'),
+    guarantees: isGuarantee(text),
   };
 }
 

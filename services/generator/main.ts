@@ -1,3 +1,4 @@
+import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { loadConfig } from '../../lib/config.js';

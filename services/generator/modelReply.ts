@@ -78,6 +78,6 @@ export async function* modelReply(
   }
   const complete = end?.finish === 'stop';
   // What follows the last boundary is a sentence only if the model meant to end there.
-  for (const sentence of splitSentences(rest)) yield* judge(sentence);
+  if (complete) for (const sentence of splitSentences(rest)) yield* judge(sentence);
   return { spoke, complete, citations: citationsOf(cited, passages), withheld, usage: end?.usage, failure };
 }

@@ -55,11 +55,13 @@ const FUTURE = [
 /** "Once your order has been shipped, …" claims nothing: the clause of a condition is taken out, up to its comma or the end. */
 const CONDITION = /\b(?:if|when|once|until|unless|whether|after|before|while|as soon as|in case|as long as)\b[^,;:.!?]*/gi;
 
+export const isGuarantee = (sentence: string): boolean => GUARANTEE.test(sentence);
+
 /** What a sentence binds the shop to, if anything. The reading is wide on purpose: a wrong alarm costs a person's glance, a missed one a broken promise. */
 export function readPromises(sentence: string): FoundPromise[] {
   const found: FoundPromise[] = [];
   if (SECRET.test(sentence) && !ABOUT_CHOOSING_ONE.test(sentence)) found.push({ kind: 'SECRET_REQUEST', verb: '' });
-  if (GUARANTEE.test(sentence)) found.push({ kind: 'GUARANTEE', verb: '' });
+  if (isGuarantee(sentence)) found.push({ kind: 'GUARANTEE', verb: '' });
   const main = sentence.replace(CONDITION, ' ');
   for (const pattern of DONE) {
     const verb = pattern.exec(main)?.[1];

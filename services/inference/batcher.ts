@@ -17,8 +17,8 @@ export interface Task {
 /** The bounded queue in front of the threads. */
 export interface Batcher {
   /**
-   * Runs one text, together with others of its kind. An aborted one leaves the queue; one whose thread dies runs once more.
-   * @throws Fault INFERENCE_BUSY with RetryInfo when the queue is full, AbortError when `signal` fires first
+   * Runs one text, together with others of its kind. An aborted one is not run when its turn comes; one whose thread dies runs once more.
+   * @throws Fault INFERENCE_BUSY with RetryInfo when the queue is full, AbortError when `signal` fires before its turn
    */
   run(task: Task, signal: AbortSignal): Promise<RowResult>;
 }
@@ -49,9 +49,11 @@ interface Waiting {
 }
 interface Entry extends Waiting {
   readonly task: Task;
+  readonly signal: AbortSignal;
   readonly queuedAtMs: number;
   alone: boolean;
-  done(result: { row: RowResult } | { error: Error }): void;
+  resolve(row: RowResult): void;
+  reject(error: Error): void;
 }
 
 export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () => number = () => performance.now()): Batcher {
@@ -66,16 +68,20 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     // At the end of this turn of the loop: calls that came in together run together, and none waits for a timer.
     setImmediate(() => {
       scheduled = false;
-      while (queue.length > 0 && workers.idle > 0) void start(takeBatch());
+      dropAborted();
+      while (queue.length > 0 && workers.idle > 0) {
+        const [batch, rest] = nextBatch(queue, limits.maxBatch);
+        queue = rest;
+        void start(batch);
+      }
       queueDepth.set(queue.length);
     });
   };
   workers.onChange(schedule);
 
-  const takeBatch = (): Entry[] => {
-    const [taken, rest] = nextBatch(queue, limits.maxBatch);
-    queue = rest;
-    return taken;
+  const dropAborted = (): void => {
+    for (const entry of queue) if (entry.signal.aborted) entry.reject(abortError());
+    queue = queue.filter((entry) => !entry.signal.aborted);
   };
 
   const start = async (entries: Entry[]): Promise<void> => {
@@ -85,7 +91,9 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     try {
       const rows = await workers.run(batchOf(entries, limits.padTokenId));
       msPerRow += 0.1 * ((nowMs() - startedMs) / entries.length - msPerRow);
-      entries.forEach((entry, i) => entry.done({ row: rows[i]! }));
+      entries.forEach((entry, i) => {
+        entry.resolve(rows[i]!);
+      });
     } catch (error) {
       again(entries, error as Error);
     }
@@ -95,7 +103,7 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     const retried = entries.filter((entry) => !entry.alone && (error instanceof WorkerLost || entries.length > 1));
     for (const entry of entries) {
       if (retried.includes(entry)) entry.alone = true;
-      else entry.done({ error });
+      else entry.reject(error);
     }
     queue = [...retried, ...queue];
     schedule();
@@ -103,25 +111,11 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
 
   const run = (task: Task, signal: AbortSignal): Promise<RowResult> => {
     if (signal.aborted) return Promise.reject(abortError());
+    if (queue.length >= limits.maxQueued) dropAborted();
     if (queue.length >= limits.maxQueued) return Promise.reject(busy(queue.length, (queue.length * msPerRow) / Math.max(1, workers.alive)));
+    const width = WIDTHS.find((w) => w >= task.ids.length) ?? limits.maxTokens;
     return new Promise((resolve, reject) => {
-      const aborted = (): void => {
-        queue = queue.filter((e) => e !== entry);
-        entry.done({ error: abortError() });
-      };
-      const entry: Entry = {
-        task,
-        width: WIDTHS.find((w) => w >= task.ids.length) ?? limits.maxTokens,
-        queuedAtMs: nowMs(),
-        alone: false,
-        done: (result) => {
-          signal.removeEventListener('abort', aborted);
-          if ('row' in result) resolve(result.row);
-          else reject(result.error);
-        },
-      };
-      signal.addEventListener('abort', aborted, { once: true });
-      queue.push(entry);
+      queue.push({ task, signal, width, queuedAtMs: nowMs(), alone: false, resolve, reject });
       schedule();
     });
   };
@@ -136,7 +130,8 @@ export function nextBatch<E extends Waiting>(queue: readonly E[], maxBatch: numb
   const batch: E[] = [];
   const rest: E[] = [];
   for (const entry of queue) {
-    const fits = batch.length < room && (entry === oldest || (!entry.alone && entry.width === oldest.width && entry.task.space === oldest.task.space));
+    const fits =
+      batch.length < room && (entry === oldest || (!entry.alone && entry.width === oldest.width && entry.task.space === oldest.task.space));
     (fits ? batch : rest).push(entry);
   }
   return [batch, rest];

@@ -27,7 +27,9 @@ const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
  * @throws StartError that names the file or field and what to do
  */
 export async function openBundle(dir: string, defaultLabelSpace: string): Promise<Bundle> {
-  const root = await realpath(dir).catch(() => refuse(dir, 'the folder is not there. Set REPLYMESH_BUNDLE_DIR to a folder with manifest.json.'));
+  const root = await realpath(dir).catch(() =>
+    refuse(dir, 'the folder is not there. Set REPLYMESH_BUNDLE_DIR to a folder with manifest.json.'),
+  );
   const bytes = await readInside(root, MANIFEST, MAX_MANIFEST_BYTES);
   const manifest = parseManifest(root, bytes);
   const contradictions = contradictionsIn(manifest);
@@ -39,7 +41,8 @@ export async function openBundle(dir: string, defaultLabelSpace: string): Promis
   const spaces = new Map(manifest.spaces.map((space) => [space.name, space]));
   const known = [...spaces.keys()].join(', ');
   const defaultSpace =
-    spaces.get(defaultLabelSpace) ?? refuse(root, `it has no label space "${defaultLabelSpace}". Set REPLYMESH_DEFAULT_LABEL_SPACE to one of: ${known}.`);
+    spaces.get(defaultLabelSpace) ??
+    refuse(root, `it has no label space "${defaultLabelSpace}". Set REPLYMESH_DEFAULT_LABEL_SPACE to one of: ${known}.`);
   return { dir: root, digest: sha256(bytes), manifest, spaces, defaultSpace };
 }
 
@@ -50,7 +53,8 @@ export async function readBundleFile(root: string, file: BundleFile): Promise<Ui
     refuse(root, `${file.path}: it has ${content.length} bytes, the manifest says ${file.sizeBytes}. Fetch the bundle again.`);
   }
   const digest = sha256(content);
-  if (digest !== file.sha256) refuse(root, `${file.path}: its SHA-256 is ${digest}, the manifest says ${file.sha256}. Fetch the bundle again.`);
+  if (digest !== file.sha256)
+    refuse(root, `${file.path}: its SHA-256 is ${digest}, the manifest says ${file.sha256}. Fetch the bundle again.`);
   return content;
 }
 
@@ -84,7 +88,8 @@ async function readInside(root: string, path: string, maxBytes: number): Promise
   try {
     const stat = await file.stat();
     if (!stat.isFile()) refuse(root, `${path} is not a regular file.`);
-    if (stat.size > maxBytes) refuse(root, `${path}: it has ${stat.size} bytes, at most ${maxBytes} were expected. Fetch the bundle again.`);
+    if (stat.size > maxBytes)
+      refuse(root, `${path}: it has ${stat.size} bytes, at most ${maxBytes} were expected. Fetch the bundle again.`);
     return await readFile(file);
   } finally {
     await file.close();
@@ -94,7 +99,8 @@ async function readInside(root: string, path: string, maxBytes: number): Promise
 async function refuseLink(root: string, path: string): Promise<void> {
   const stat = await lstat(join(root, path)).catch(() => undefined);
   if (!stat) refuse(root, `${path} is not there. Fetch the bundle again, or set REPLYMESH_BUNDLE_DIR to one that is whole.`);
-  else if (stat.isSymbolicLink()) refuse(root, `${path} is a symbolic link. A bundle holds its files itself: copy the file into the folder.`);
+  else if (stat.isSymbolicLink())
+    refuse(root, `${path} is a symbolic link. A bundle holds its files itself: copy the file into the folder.`);
 }
 
 function refuseExternalData(root: string, path: string, content: Uint8Array): void {
@@ -104,7 +110,8 @@ function refuseExternalData(root: string, path: string, content: Uint8Array): vo
   } catch {
     return refuse(root, `${path} is not an ONNX model.`);
   }
-  if (external.length > 0) refuse(root, `${path}: tensor "${external[0]}" has its data outside of the file. Export it with the data inside.`);
+  if (external.length > 0)
+    refuse(root, `${path}: tensor "${external[0]}" has its data outside of the file. Export it with the data inside.`);
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -23,7 +23,7 @@ describe('the same request', () => {
   it('is run once, however many ask at the same time, and not again afterwards', async () => {
     const cache = open();
     const { run, started, finish } = work();
-    const answers = Promise.all(Array.from({ length: 50 }, () => cache.through('k', never, run)));
+    const answers = Promise.all(Array.from({ length: 50 }, () => cache.through('k', new AbortController().signal, run)));
     finish(7);
     expect(new Set((await answers).map((a) => a.value))).toEqual(new Set([7]));
     expect((await cache.through('k', never, run)).value).toBe(7);
@@ -56,7 +56,9 @@ describe('the same request', () => {
     const cache = open();
     const { run, started } = work();
     const [first, second] = [new AbortController(), new AbortController()];
-    const answers = [cache.through('k', first.signal, run), cache.through('k', second.signal, run)].map((p) => p.catch((e: Error) => e.name));
+    const answers = [cache.through('k', first.signal, run), cache.through('k', second.signal, run)].map((p) =>
+      p.catch((e: Error) => e.name),
+    );
     first.abort();
     expect(await answers[0]).toBe('AbortError');
     expect(started[0]!.aborted).toBe(false);

@@ -22,7 +22,11 @@ describe('calibrated probabilities', () => {
     fc.assert(
       fc.property(logits, fc.integer({ min: -100, max: 100 }), (row, shift) => {
         const p = softmax(row, row.length, 1);
-        softmax(row.map((x) => x + shift), row.length, 1).forEach((q, i) => expect(q).toBeCloseTo(p[i]!, 6));
+        softmax(
+          row.map((x) => x + shift),
+          row.length,
+          1,
+        ).forEach((q, i) => expect(q).toBeCloseTo(p[i]!, 6));
         expect(Math.max(...softmax(row, row.length, 2))).toBeLessThanOrEqual(Math.max(...p) + 1e-12);
       }),
     );

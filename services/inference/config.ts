@@ -21,7 +21,24 @@ export const InferenceConfig = declare({
     doc: 'Threads that run the models; each takes one core and a copy of the sessions.',
   }),
   maxBatch: integer({ env: 'REPLYMESH_INFERENCE_MAX_BATCH', min: 1, max: 256, default: 16, doc: 'Most texts that run together.' }),
-  maxQueued: integer({ env: 'REPLYMESH_INFERENCE_MAX_QUEUED', min: 1, max: 100_000, default: 1024, doc: 'Most texts that wait; more are refused.' }),
-  cache: oneOf({ env: 'REPLYMESH_CACHE', values: ['on', 'off'], default: 'on', doc: 'Whether answers are kept and given again to the same request.' }),
-  cacheMegabytes: integer({ env: 'REPLYMESH_INFERENCE_CACHE_MB', min: 1, max: 65_536, default: 64, doc: 'Most memory for kept answers, in MiB.' }),
+  maxQueued: integer({
+    env: 'REPLYMESH_INFERENCE_MAX_QUEUED',
+    min: 1,
+    max: 100_000,
+    default: 1024,
+    doc: 'Most texts that wait; more are refused.',
+  }),
+  cache: oneOf({
+    env: 'REPLYMESH_CACHE',
+    values: ['on', 'off'],
+    default: 'on',
+    doc: 'Whether answers are kept and given again to the same request.',
+  }),
+  cacheMegabytes: integer({
+    env: 'REPLYMESH_INFERENCE_CACHE_MB',
+    min: 1,
+    max: 65_536,
+    default: 64,
+    doc: 'Most memory for kept answers, in MiB.',
+  }),
 });

@@ -61,7 +61,9 @@ describe('dropout masks', () => {
   });
 
   it('read the seed as little-endian words and never start from four zeros', () => {
-    expect(seedWords(Uint8Array.from([1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 255, 255, 255, 255, 9, 9]))).toEqual([1, 512, 196608, 0xffffffff]);
+    expect(seedWords(Uint8Array.from([1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 255, 255, 255, 255, 9, 9]))).toEqual([
+      1, 512, 196608, 0xffffffff,
+    ]);
     expect(seedWords(new Uint8Array(32))).toEqual([1, 0, 0, 0]);
     expect(() => seedWords(new Uint8Array(15))).toThrow(RangeError);
   });

@@ -10,6 +10,7 @@ import { type Bundle, openBundle } from './bundle.js';
 import { openCache } from './cache.js';
 import { describeBundle } from './describeBundle.js';
 import { embed } from './embed.js';
+import { followWorkers } from './health.js';
 import { predict } from './predict.js';
 import { readingBytes } from './reading.js';
 import { openTokenizer, type Tokenize } from './tokenizer.js';
@@ -36,25 +37,39 @@ export async function openParts(limits: { workers?: number; maxQueued?: number; 
 }
 
 export interface ServedInference extends Parts {
+  readonly port: number;
   readonly client: MeshClient<typeof InferenceServiceDefinition>;
   close(): Promise<void>;
 }
 
 /** The service on a free port with a client to it. */
-export async function serveInference(options: { workers?: number; maxQueued?: number; cacheBytes?: number } = {}): Promise<ServedInference> {
+export async function serveInference(
+  options: { workers?: number; maxQueued?: number; cacheBytes?: number } = {},
+): Promise<ServedInference> {
   const parts = await openParts(options);
   const cache = openCache(options.cacheBytes ?? 0, readingBytes);
-  const server = await startServer({ listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 30_000, drainMs: 1000 }, meshPrincipal, [
-    serve(InferenceServiceDefinition, { predict: predict({ ...parts, cache }), embed: embed(parts), describeBundle: describeBundle(parts.bundle) }),
-  ]);
+  const server = await startServer(
+    { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 30_000, drainMs: 1000 },
+    meshPrincipal,
+    [
+      serve(InferenceServiceDefinition, {
+        predict: predict({ ...parts, cache }),
+        embed: embed(parts),
+        describeBundle: describeBundle(parts.bundle),
+      }),
+    ],
+  );
+  followWorkers(parts.workers, server);
   const connection = connect(InferenceServiceDefinition, { callee: 'inference', target: `127.0.0.1:${server.port}`, timeoutMs: 30_000 });
   const close = async (): Promise<void> => {
     await connection.close();
     await server.close();
     await parts.workers.close();
   };
-  return { ...parts, client: connection.client, close };
+  return { ...parts, port: server.port, client: connection.client, close };
 }
 
 /** On whose behalf a test calls. */
-export const caller = (tenant = 'demo', signal?: AbortSignal) => ({ within: background({ tenant, timeoutMs: 30_000, ...(signal ? { signal } : {}) }) });
+export const caller = (tenant = 'demo', signal?: AbortSignal) => ({
+  within: background({ tenant, timeoutMs: 30_000, ...(signal ? { signal } : {}) }),
+});

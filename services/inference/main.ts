@@ -1,16 +1,16 @@
-import { telemetry } from '../../lib/telemetry.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { loadConfig } from '../../lib/config.js';
 import { serve, startServer } from '../../lib/server.js';
 import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
+import { telemetry } from '../../lib/telemetry.js';
 import { openBatcher } from './batcher.js';
 import { openBundle } from './bundle.js';
 import { openCache } from './cache.js';
 import { InferenceConfig } from './config.js';
 import { describeBundle } from './describeBundle.js';
 import { embed } from './embed.js';
-import { workersAlive } from './metrics.js';
+import { followWorkers } from './health.js';
 import { predict } from './predict.js';
 import { readingBytes } from './reading.js';
 import { openTokenizer } from './tokenizer.js';
@@ -31,9 +31,5 @@ const server = await startServer(config, meshPrincipal, [
     describeBundle: describeBundle(bundle),
   }),
 ]);
-workersAlive.set(workers.alive);
-workers.onAlive((alive) => {
-  workersAlive.set(alive);
-  server.setHealthy(alive > 0);
-});
+followWorkers(workers, server);
 onShutdown([server, workers, telemetry]);

@@ -13,8 +13,14 @@ export const TRUNK_INPUTS = ['input_ids', 'attention_mask'] as const;
 export function contradictionsIn(manifest: Manifest): string[] {
   const trunkTensors = new Set<string>(TRUNK_INPUTS);
   return [
-    ...repeated('files', manifest.files.map((f) => f.path)),
-    ...repeated('spaces', manifest.spaces.map((s) => s.name)),
+    ...repeated(
+      'files',
+      manifest.files.map((f) => f.path),
+    ),
+    ...repeated(
+      'spaces',
+      manifest.spaces.map((s) => s.name),
+    ),
     ...undeclaredFiles(manifest),
     ...stages('trunk', manifest.trunk, trunkTensors),
     ...absent('embedding_tensor', manifest.embeddingTensor, trunkTensors),
@@ -33,7 +39,12 @@ function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
     made.add(mask);
   }
   problems.push(...stages(`${at}.stages`, space.stages, made));
-  problems.push(...repeated(`${at}.members`, space.members.map((m) => m.name)));
+  problems.push(
+    ...repeated(
+      `${at}.members`,
+      space.members.map((m) => m.name),
+    ),
+  );
   for (const member of space.members) problems.push(...absent(`${at}.members[${member.name}].logits_tensor`, member.logitsTensor, made));
   if (!space.members.some((m) => m.weight > 0)) problems.push(`${at}.members: no weight is above 0, so that nothing would be pooled.`);
   if (monteCarlo) problems.push(...absent(`${at}.monte_carlo.logits_tensor`, monteCarlo.logitsTensor, made));
@@ -43,7 +54,10 @@ function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
 
 /** Adds to `made` what the stages make, in their order. */
 function stages(at: string, list: readonly Stage[], made: Set<string>): string[] {
-  const problems = repeated(at, list.map((s) => s.name));
+  const problems = repeated(
+    at,
+    list.map((s) => s.name),
+  );
   for (const stage of list) {
     for (const name of stage.inputs) {
       if (!made.has(name)) problems.push(`${at}[${stage.name}].inputs: nothing before this stage makes "${name}".`);
@@ -62,7 +76,9 @@ function undeclaredFiles(manifest: Manifest): string[] {
     ['tokenizer.file', manifest.tokenizer.file],
     ['tokenizer.config_file', manifest.tokenizer.configFile],
     ...manifest.trunk.map((s): [string, string] => [`trunk[${s.name}].file`, s.file]),
-    ...manifest.spaces.flatMap((space) => space.stages.map((s): [string, string] => [`spaces[${space.name}].stages[${s.name}].file`, s.file])),
+    ...manifest.spaces.flatMap((space) =>
+      space.stages.map((s): [string, string] => [`spaces[${space.name}].stages[${s.name}].file`, s.file]),
+    ),
   ];
   return used.filter(([, file]) => !declared.has(file)).map(([field, file]) => `${field}: "${file}" is not among "files".`);
 }

@@ -8,14 +8,20 @@ const message = (write: Write): Uint8Array => {
   write(writer);
   return writer.finish();
 };
-const child = (field: number, bytes: Uint8Array): Write => (w) => w.tag(field, WireType.LengthDelimited).bytes(bytes);
+const child =
+  (field: number, bytes: Uint8Array): Write =>
+  (w) =>
+    w.tag(field, WireType.LengthDelimited).bytes(bytes);
 const tensor = (...fields: Write[]) =>
   message((w) => {
     w.tag(8, WireType.LengthDelimited).string('weight');
     for (const field of fields) field(w);
   });
 const location: Write = (w) => w.tag(14, WireType.Varint).int32(1);
-const entry = child(13, message((w) => w.tag(1, WireType.LengthDelimited).string('location').tag(2, WireType.LengthDelimited).string('/etc/passwd')));
+const entry = child(
+  13,
+  message((w) => w.tag(1, WireType.LengthDelimited).string('location').tag(2, WireType.LengthDelimited).string('/etc/passwd')),
+);
 /** Wraps from the inside out: `in_(bytes, 5, 7)` is field 5 of a message that is field 7 of the model. */
 const in_ = (bytes: Uint8Array, ...fields: number[]) => fields.reduce((inner, field) => message(child(field, inner)), bytes);
 

@@ -43,7 +43,8 @@ function collect(message: Message, bytes: Uint8Array, found: string[], depth: nu
     const child = children[field] as Message | undefined;
     if (child !== undefined && wire === WireType.LengthDelimited) collect(child, reader.bytes(), found, depth + 1);
     else if (message === 'TENSOR' && field === TENSOR_NAME && wire === WireType.LengthDelimited) name = reader.string();
-    else if (message === 'TENSOR' && field === TENSOR_DATA_LOCATION && wire === WireType.Varint) external = reader.int32() !== 0 || external;
+    else if (message === 'TENSOR' && field === TENSOR_DATA_LOCATION && wire === WireType.Varint)
+      external = reader.int32() !== 0 || external;
     else {
       if (message === 'TENSOR' && field === TENSOR_EXTERNAL_DATA) external = true;
       reader.skip(wire, field);

@@ -27,7 +27,11 @@ describe('how soon a person should look', () => {
 
   it('names its reasons, largest first, and none that added nothing', () => {
     const { reasons } = about('URGENT: still no answer', { sentiment: NEGATIVE, features: { tier: CustomerTier.PLUS } });
-    expect(reasons.map((r) => r.cause)).toEqual([PriorityCause.URGENT_WORDING, PriorityCause.NEGATIVE_SENTIMENT, PriorityCause.CUSTOMER_TIER]);
+    expect(reasons.map((r) => r.cause)).toEqual([
+      PriorityCause.URGENT_WORDING,
+      PriorityCause.NEGATIVE_SENTIMENT,
+      PriorityCause.CUSTOMER_TIER,
+    ]);
     expect(about('hello').reasons).toEqual([]);
   });
 
@@ -56,9 +60,15 @@ describe('how soon a person should look', () => {
     tier: fc.constantFrom(0, 1, 2, 3) as fc.Arbitrary<CustomerTier>,
   });
   const input: fc.Arbitrary<PriorityInput> = fc.record({
-    text: fc.oneof(fc.string({ unit: 'grapheme' }), fc.array(fc.constantFrom('urgent', 'not', 'asap', 'NOW', '!!', 'refund', 'no rush')).map((w) => w.join(' '))),
+    text: fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.array(fc.constantFrom('urgent', 'not', 'asap', 'NOW', '!!', 'refund', 'no rush')).map((w) => w.join(' ')),
+    ),
     features,
-    sentiment: fc.option(fc.record({ label: fc.constantFrom(0, 1, 2, 3) as fc.Arbitrary<SentimentLabel>, score: fc.double({ min: 0, max: 1, noNaN: true }) }), { nil: undefined }),
+    sentiment: fc.option(
+      fc.record({ label: fc.constantFrom(0, 1, 2, 3) as fc.Arbitrary<SentimentLabel>, score: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      { nil: undefined },
+    ),
     relativeEntropy: fc.double({ min: 0, max: 1, noNaN: true }),
   });
 

@@ -1,5 +1,5 @@
-import { type Priority, PriorityCause, PriorityLevel, type PriorityReason, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 import { type BehaviouralFeatures, CustomerTier } from '../../gen/replymesh/type/v1/customer.js';
+import { type Priority, PriorityCause, PriorityLevel, type PriorityReason, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 
 /** What a priority is made from. */
 export interface PriorityInput {

@@ -25,10 +25,17 @@ export const readingBytes = ({ embedding, evidence }: Reading): number =>
 /** Intents in an answer when the request asks for no number. */
 const DEFAULT_INTENT_LIMIT = 5;
 
-type Wishes = Pick<PredictRequest, 'text' | 'includeEmbedding' | 'includeMemberVotes' | 'intentLimit'> & { readonly features: BehaviouralFeatures };
+type Wishes = Pick<PredictRequest, 'text' | 'includeEmbedding' | 'includeMemberVotes' | 'intentLimit'> & {
+  readonly features: BehaviouralFeatures;
+};
 
 /** A reading in the words of the contract; what says where it came from (bundle digest, seed) is the caller's to add. */
-export function responseOf(request: Wishes, space: LabelSpace, sentimentLabels: readonly string[], reading: Reading): Omit<PredictResponse, 'bundleDigest' | 'dropoutSeed'> {
+export function responseOf(
+  request: Wishes,
+  space: LabelSpace,
+  sentimentLabels: readonly string[],
+  reading: Reading,
+): Omit<PredictResponse, 'bundleDigest' | 'dropoutSeed'> {
   const { evidence } = reading;
   const limit = request.intentLimit || DEFAULT_INTENT_LIMIT;
   const candidates = ranked(evidence.probabilities);

@@ -18,29 +18,31 @@ beforeAll(async () => {
 
 describe('token ids', () => {
   it('are those of the library that the models were trained with', async () => {
-    const { cases } = JSON.parse(await readFile(new URL('models/parity.json', packageRoot), 'utf8')) as { cases: { text: string; tokenIds: number[] }[] };
+    const { cases } = JSON.parse(await readFile(new URL('models/parity.json', packageRoot), 'utf8')) as {
+      cases: { text: string; tokenIds: number[] }[];
+    };
     expect(cases.length).toBeGreaterThan(0);
     for (const { text, tokenIds } of cases) expect([...tokenize(text).ids], JSON.stringify(text.slice(0, 80))).toEqual(tokenIds);
   });
 
   // Ids from tokenizers 0.23 in Python; the JavaScript library alone differs in each of these.
   it.each([
-    ['ΣΑΣ ΟΔΟΣ', [101, 1173, 14608, 29733, 1169, 29722, 14825, 29733, 102]],
+    ['ΣΑΣ ΟΔΟΣ', [101, 1173, 14608, 29733, 1169, 29722, 29730, 29733, 102]],
     ['a𠀀b', [101, 1037, 100, 1038, 102]],
   ])('are right where the library needs help: %s', (text, ids) => {
     expect([...tokenize(text).ids]).toEqual(ids);
   });
 
   it('of a long text are its first ones, closed as if it ended there', () => {
-    const { ids, truncated } = tokenize('refund '.repeat(5000));
+    const { ids, truncated } = tokenize('order '.repeat(5000));
     expect([ids.length, truncated, ids[0], ids[maxTokens - 1]]).toEqual([maxTokens, true, CLS, SEP]);
     expect(new Set(ids.slice(1, -1)).size).toBe(1);
   });
 
   it('fill the limit exactly without being cut', () => {
-    const exact = tokenize('refund '.repeat(maxTokens - 2));
+    const exact = tokenize('order '.repeat(maxTokens - 2));
     expect([exact.ids.length, exact.truncated]).toEqual([maxTokens, false]);
-    expect(tokenize('refund '.repeat(maxTokens - 1)).truncated).toBe(true);
+    expect(tokenize('order '.repeat(maxTokens - 1)).truncated).toBe(true);
   });
 
   it('are found for words that come only after a long stretch of nothing', () => {

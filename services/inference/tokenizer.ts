@@ -21,7 +21,9 @@ export async function openTokenizer(bundle: Bundle): Promise<Tokenize> {
   try {
     return tokenizeWith(tokenizer as TokenizerFile, new HuggingFaceTokenizer(tokenizer as object, config as object), maxTokens);
   } catch (error) {
-    throw new StartError(`Bundle ${bundle.dir}: ${file} cannot be used: ${(error as Error).message}. Write it with Hugging Face tokenizers.`);
+    throw new StartError(
+      `Bundle ${bundle.dir}: ${file} cannot be used: ${(error as Error).message}. Write it with Hugging Face tokenizers.`,
+    );
   }
 }
 

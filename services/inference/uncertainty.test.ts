@@ -8,9 +8,9 @@ const distribution = (classes: number) =>
     return sum > 0 ? raw.map((x) => x / sum) : raw.map((_, i) => (i === 0 ? 1 : 0));
   });
 /** T rows of C probabilities. */
-const votes = fc.integer({ min: 2, max: 12 }).chain((classes) =>
-  fc.array(distribution(classes), { minLength: 1, maxLength: 20 }).map((rows) => ({ classes, rows })),
-);
+const votes = fc
+  .integer({ min: 2, max: 12 })
+  .chain((classes) => fc.array(distribution(classes), { minLength: 1, maxLength: 20 }).map((rows) => ({ classes, rows })));
 const flat = (rows: readonly (readonly number[])[]) => Float64Array.from(rows.flat());
 
 describe('the uncertainty of an answer', () => {
@@ -20,9 +20,21 @@ describe('the uncertainty of an answer', () => {
   });
 
   it('is all epistemic when sure models contradict each other, and all aleatoric when they agree to be unsure', () => {
-    const contradiction = voteEntropies(flat([[1, 0], [0, 1]]), 2);
+    const contradiction = voteEntropies(
+      flat([
+        [1, 0],
+        [0, 1],
+      ]),
+      2,
+    );
     expect(contradiction).toEqual({ predictiveNats: Math.log(2), expectedNats: 0, mutualInformationNats: Math.log(2) });
-    const agreement = voteEntropies(flat([[0.5, 0.5], [0.5, 0.5]]), 2);
+    const agreement = voteEntropies(
+      flat([
+        [0.5, 0.5],
+        [0.5, 0.5],
+      ]),
+      2,
+    );
     expect(agreement.expectedNats).toBeCloseTo(Math.log(2), 12);
     expect(agreement.mutualInformationNats).toBe(0);
   });

@@ -9,6 +9,8 @@ export interface WorkerStart {
   readonly dir: string;
   readonly manifest: Manifest;
 }
+/** What the thread is told: to run a batch, or to end once the one that it runs is done. */
+export type WorkerOrder = Batch | 'end';
 /** What the thread says. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
@@ -22,9 +24,15 @@ const say = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void => port
 
 try {
   const models = await openModels(workerData as WorkerStart);
-  port.on('message', (batch: Batch) => {
-    models.run(batch).then(
-      (rows) => say({ kind: 'done', rows }, rows.map((row) => row.embedding.buffer as ArrayBuffer)),
+  let running = Promise.resolve();
+  port.on('message', (order: WorkerOrder) => {
+    if (order === 'end') return void running.then(() => port.close());
+    running = models.run(order).then(
+      (rows) =>
+        say(
+          { kind: 'done', rows },
+          rows.map((row) => row.embedding.buffer as ArrayBuffer),
+        ),
       (error: Error) => say({ kind: 'failed', message: error.message }),
     );
   });
@@ -32,4 +40,5 @@ try {
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   say({ kind: 'refused', message: error.message });
+  port.close();
 }

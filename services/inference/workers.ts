@@ -5,7 +5,7 @@ import { log } from '../../lib/log.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import type { Bundle } from './bundle.js';
 import type { Batch, RowResult } from './models.js';
-import type { WorkerMessage, WorkerStart } from './worker.js';
+import type { WorkerMessage, WorkerOrder, WorkerStart } from './worker.js';
 
 /** The thread that ran a batch ended before it answered: the batch may run again elsewhere. */
 export class WorkerLost extends Error {
@@ -26,11 +26,14 @@ export interface Workers {
   onChange(listener: () => void): void;
   /** Called with the number of living threads when it changes. */
   onAlive(listener: (alive: number) => void): void;
+  /** Ends the threads when they have done what they run. */
   close(): Promise<void>;
 }
 
 // Node cannot run TypeScript in a thread, so that tests use what was compiled, too.
-const WORKER_URL = import.meta.url.endsWith('.ts') ? new URL('dist/services/inference/worker.js', packageRoot) : new URL('worker.js', import.meta.url);
+const WORKER_URL = import.meta.url.endsWith('.ts')
+  ? new URL('dist/services/inference/worker.js', packageRoot)
+  : new URL('worker.js', import.meta.url);
 
 const RESPAWN_FIRST_MS = 50;
 const RESPAWN_MOST_MS = 5000;
@@ -59,7 +62,7 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
   const add = async (): Promise<void> => {
     const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
     await ready(thread.worker);
-    if (closing.signal.aborted) return void (await thread.worker.terminate());
+    if (closing.signal.aborted) return end(thread.worker);
     threads.add(thread);
     thread.worker.on('message', (message: WorkerMessage) => {
       const { job } = thread;
@@ -94,7 +97,7 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
   const results = await Promise.allSettled(Array.from({ length: count }, add));
   const close = async (): Promise<void> => {
     closing.abort();
-    await Promise.all([...threads].map(({ worker }) => worker.terminate()));
+    await Promise.all([...threads].map(({ worker }) => end(worker)));
   };
   const failed = results.find((r) => r.status === 'rejected');
   if (failed) {
@@ -111,7 +114,11 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     get threads() {
       return [...threads].map((t) => t.worker);
     },
-    run: (batch) => runOn([...threads].find((t) => !t.job), batch),
+    run: (batch) =>
+      runOn(
+        [...threads].find((t) => !t.job),
+        batch,
+      ),
     onChange: (listener) => void changeListeners.push(listener),
     onAlive: (listener) => void aliveListeners.push(listener),
     close,
@@ -122,7 +129,19 @@ function runOn(thread: Thread | undefined, batch: Batch): Promise<RowResult[]> {
   if (!thread) return Promise.reject(new WorkerLost('No thread is idle.'));
   return new Promise((resolve, reject) => {
     thread.job = { resolve, reject };
-    thread.worker.postMessage(batch, [batch.ids.buffer as ArrayBuffer, batch.lengths.buffer as ArrayBuffer, batch.seeds.buffer as ArrayBuffer]);
+    thread.worker.postMessage(batch satisfies WorkerOrder, [
+      batch.ids.buffer as ArrayBuffer,
+      batch.lengths.buffer as ArrayBuffer,
+      batch.seeds.buffer as ArrayBuffer,
+    ]);
+  });
+}
+
+/** Ends a thread when it has done what it runs. Never `terminate()`: onnxruntime-node takes the process down when that comes while a session runs. */
+function end(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve());
+    worker.postMessage('end' satisfies WorkerOrder);
   });
 }
 
@@ -132,7 +151,6 @@ function ready(worker: Worker): Promise<void> {
     worker.once('message', (message: WorkerMessage) => {
       if (message.kind === 'ready') resolve();
       else reject(message.kind === 'refused' ? new StartError(message.message) : new Error('The thread did not say that it is ready.'));
-      if (message.kind !== 'ready') void worker.terminate();
     });
     // Stays for the thread's life: without a listener a thread's error would end the process. Its exit follows.
     worker.on('error', (error) => {

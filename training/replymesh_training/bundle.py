@@ -12,6 +12,7 @@ from replymesh_training.config import RunConfig
 from replymesh_training.evaluate import Calibration
 
 VERSION = "1.0.0"
+LARGEST_MEAN_SET = 2.0
 
 KINDS = {"minilm": "MODEL_KIND_DISTILBERT", "logistic_regression": "MODEL_KIND_LOGISTIC_REGRESSION"}
 """MiniLM is a distilled BERT with WordPiece tokens, which is what the kind says."""
@@ -66,13 +67,14 @@ def space_entry(
         score = fitted.scope.score
         entry["outOfScope"] = {
             "logitsTensor": f"{name}.{fitted.scope.member}.logits",
-            "location": score.location,
-            "scale": score.scale,
-            "threshold": score.threshold,
+            "location": float(score.location),
+            "scale": float(score.scale),
+            "threshold": float(score.threshold),
         }
-    if fitted.conformal_threshold is not None:
+    # Sets that hold many labels of a message that the pool is sure of would mislead: they are left out.
+    if fitted.conformal_threshold is not None and metrics["valid.conformal_mean_size"] <= LARGEST_MEAN_SET:
         entry["conformal"] = {"coverage": config.calibration.coverage, "threshold": fitted.conformal_threshold}
-    return entry | {"metrics": dict(sorted(metrics.items())), "data": [dict(item) for item in data]}
+    return entry | {"metrics": {key: float(metrics[key]) for key in sorted(metrics)}, "data": [dict(item) for item in data]}
 
 
 def assemble(

@@ -89,9 +89,10 @@ def _checked_outputs(stages: Any, known: set[str], named: set[str]) -> set[str]:
 
 
 def _without_defaults(value: Any) -> Any:
-    """As protobuf writes it: fields that hold their default are absent."""
+    """As protobuf writes it: fields that hold their default are absent, entries of the map `metrics` are not."""
     if isinstance(value, Mapping):
-        return {key: _without_defaults(item) for key, item in value.items() if item not in ("", "0", 0, [], {})}
+        kept = {key: item for key, item in value.items() if item not in ("", "0", 0, [], {})}
+        return {key: item if key == "metrics" else _without_defaults(item) for key, item in kept.items()}
     return [_without_defaults(item) for item in value] if isinstance(value, list) else value
 
 

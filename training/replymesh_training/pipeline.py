@@ -13,8 +13,8 @@ import numpy as np
 
 from replymesh_training import bundle, stages
 from replymesh_training.config import RunConfig
-from replymesh_training.data import Row, label_indices, read_rows, sha256_of
-from replymesh_training.evaluate import Calibration, Votes, calibrate, caught, figures, join, scope_figures
+from replymesh_training.data import Row, label_indices, read_rows, sha256_of, stratified_split
+from replymesh_training.evaluate import Calibration, Votes, calibrate, caught, figures, fit_pool, join, scope_figures
 from replymesh_training.metrics import accuracy
 from replymesh_training.serve import Masking, Runner, open_session
 from replymesh_training.stages import Encoder
@@ -210,7 +210,27 @@ def make_support(run: Run, trunk: Path) -> Space:
 
 def make_sentiment(run: Run, trunk: Path) -> Space:
     """The space `sentiment`: regression on the embedding alone, since every message pays for it."""
-    raise NotImplementedError
+    config, folder, member = run.config, run.data / "uci-sentiment", "logistic_regression"
+    rows = read_rows(folder / "train.csv")
+    test = read_rows(folder / "test.csv")
+    labels = sorted({row.label for row in rows})
+    targets = label_indices(rows, labels)
+    # The set has no validation split: a fifth of train chooses the penalty and fits the temperature.
+    held, kept = stratified_split(targets, 0.2, config.seed)
+    parts = {"train": [rows[i] for i in kept], "held": [rows[i] for i in held]}
+    features = {
+        name: run.work.stage(f"sentiment-{name}-features", [trunk, _texts(part)], lambda f, part=part: stages.make_features(f, trunk, _texts(part), config.max_tokens))
+        for name, part in parts.items()
+    }
+    linear = _linear(run, "sentiment", features["train"], targets[kept], features["held"], targets[held])
+    space = run.work.stage("sentiment-space", [linear], lambda f: stages.make_linear_space(f, "sentiment", stages.load_linear(linear)))
+    runner = _runner(run, trunk, space, None)
+    votes = _votes(runner, "sentiment", parts["held"], targets[held], [member], False)
+    fitted = Calibration(pool=fit_pool(votes))
+    metrics = figures("valid", votes, fitted) | figures("test", _votes(runner, "sentiment", test, label_indices(test, labels), [member], False), fitted)
+    data = [bundle.provenance("uci-sentiment", folder / "train.csv", len(rows))]
+    entry = bundle.space_entry("sentiment", labels, ["embedding"], [f"sentiment.{member}.logits"], fitted, metrics, data, config, run.width)
+    return Space(space, entry)
 
 
 def run_pipeline(config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
