@@ -1,7 +1,7 @@
 /** Damps the first ranks; the value of the paper, which no data here has argued against. */
 const K = 60;
-/** Weight of the articles that answer a likely intent, next to 1 for meaning and 1 for words: enough to settle near ties, too little to bring up what neither found. */
-const INTENT_WEIGHT = 0.3;
+/** Weight of the articles that answer a likely intent, next to 1 for meaning and 1 for words: worth about three ranks in each, so that it settles near ties. */
+const INTENT_WEIGHT = 0.1;
 
 /** What the search knows of one passage. Ranks count from 1. */
 export interface Candidate {

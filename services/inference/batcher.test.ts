@@ -75,7 +75,7 @@ describe('with real threads', () => {
     expect(together).toEqual(alone);
     const shuffled = [...TEXTS, ...TEXTS.map((t) => `${t} thanks`)].reverse();
     const mixed = await Promise.all(shuffled.map((text) => answer(text)));
-    TEXTS.forEach((text, i) => expect(mixed[shuffled.indexOf(text)], text).toEqual(alone[i]));
+    for (const [i, text] of TEXTS.entries()) expect(mixed[shuffled.indexOf(text)], text).toEqual(alone[i]);
   });
 
   it('a full queue refuses the next text and says when to come back', async () => {

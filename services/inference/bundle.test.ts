@@ -155,7 +155,13 @@ describe('a bundle is refused, with what is wrong and what to do, when', () => {
       (m) => (m.spaces[0].members[0].logitsTensor = 'x'),
       /members\[minilm\]\.logits_tensor: no stage makes "x"/,
     ],
-    ['no member counts', (m) => m.spaces[0].members.forEach((x: AnyManifest) => (x.weight = 0)), /members: no weight is above 0/],
+    [
+      'no member counts',
+      (m) => {
+        for (const member of m.spaces[0].members) member.weight = 0;
+      },
+      /members: no weight is above 0/,
+    ],
     ['nobody reads the dropout mask', (m) => (m.spaces[0].monteCarlo.maskTensor = 'x'), /mask_tensor: no stage reads "x"/],
     ['the embedding is not made', (m) => (m.embeddingTensor = 'x'), /embedding_tensor: no stage makes "x"/],
     ['two spaces have one name', (m) => (m.spaces[1].name = 'support'), /spaces: "support" is there more than once/],

@@ -108,7 +108,7 @@ function refuseExternalData(root: string, path: string, content: Uint8Array): vo
   try {
     external = externalTensors(content);
   } catch {
-    return refuse(root, `${path} is not an ONNX model.`);
+    refuse(root, `${path} is not an ONNX model.`);
   }
   if (external.length > 0)
     refuse(root, `${path}: tensor "${external[0]}" has its data outside of the file. Export it with the data inside.`);

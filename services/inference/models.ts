@@ -200,7 +200,7 @@ function masks(seeds: Uint32Array, unitsPerRow: number, dropBelow: number): Uint
 function textTensors({ ids, lengths, width }: Batch): Tensors {
   const shape = [lengths.length, width];
   const attention = new BigInt64Array(ids.length);
-  lengths.forEach((length, row) => attention.fill(1n, row * width, row * width + length));
+  for (const [row, length] of lengths.entries()) attention.fill(1n, row * width, row * width + length);
   return new Map([
     ['input_ids', new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)],
     ['attention_mask', new Tensor('int64', attention, shape)],
