@@ -27,7 +27,10 @@ const columns = (): SQL =>
 
 /** Articles by a condition, in the order of their ids. @param lock whether they stay unchanged until the transaction ends */
 export async function readArticles(tx: Transaction, condition: SQL, limit: number, lock = false): Promise<Article[]> {
-  const rows = await rowsOf<Row>(tx, sql`select ${columns()} from articles where ${condition} order by id limit ${limit} ${lock ? sql`for update` : sql``}`);
+  const rows = await rowsOf<Row>(
+    tx,
+    sql`select ${columns()} from articles where ${condition} order by id limit ${limit} ${lock ? sql`for update` : sql``}`,
+  );
   return rows.map(articleOf);
 }
 
@@ -53,8 +56,7 @@ function articleOf(row: Row): Article {
 }
 
 /** The mark of one version. The time of creation is in it, since an article that is deleted and made again starts at version 1 again. */
-const etagOf = (article: Omit<Article, 'etag'>): string =>
-  createHash('sha256').update(JSON.stringify(article)).digest('hex').slice(0, 32);
+const etagOf = (article: Omit<Article, 'etag'>): string => createHash('sha256').update(JSON.stringify(article)).digest('hex').slice(0, 32);
 
 /** What is stored of what a caller sent: the server's own fields are not the caller's to set, and Postgres' text cannot hold NUL. */
 export function contentOf(article: ArticleContent): ArticleContent {
@@ -83,7 +85,13 @@ export function requireValid(article: Article): void {
 }
 
 /** Stores a new article with its passages. Returns undefined, and does nothing, when its id is taken. */
-export async function insertArticle(tx: Transaction, tenant: string, id: string, content: ArticleContent, now: Date): Promise<Article | undefined> {
+export async function insertArticle(
+  tx: Transaction,
+  tenant: string,
+  id: string,
+  content: ArticleContent,
+  now: Date,
+): Promise<Article | undefined> {
   const at = now.toISOString();
   const [row] = await rowsOf<Row>(
     tx,

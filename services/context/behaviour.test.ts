@@ -7,7 +7,12 @@ const NOW = new Date('2026-11-24T12:00:00Z');
 const daysAgo = (days: number): Date => new Date(NOW.getTime() - days * 86_400_000);
 const interactions = fc.array(
   fc.record({
-    resolutionStatus: fc.constantFrom(ResolutionStatus.OPEN, ResolutionStatus.RESOLVED, ResolutionStatus.ESCALATED, ResolutionStatus.UNSPECIFIED),
+    resolutionStatus: fc.constantFrom(
+      ResolutionStatus.OPEN,
+      ResolutionStatus.RESOLVED,
+      ResolutionStatus.ESCALATED,
+      ResolutionStatus.UNSPECIFIED,
+    ),
     satisfactionScore: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
     createTime: fc.integer({ min: -5, max: 2000 }).map(daysAgo),
   }),

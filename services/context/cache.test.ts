@@ -16,7 +16,10 @@ const open = (options: { enabled?: boolean; redisUrl?: string | undefined; ttlMs
   return cache;
 };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const kinds: [string, { redisUrl?: string }][] = [['in the process', {}], ...(redisUrl ? [['in Redis', { redisUrl }] as [string, { redisUrl: string }]] : [])];
+const kinds: [string, { redisUrl?: string }][] = [
+  ['in the process', {}],
+  ...(redisUrl ? [['in Redis', { redisUrl }] as [string, { redisUrl: string }]] : []),
+];
 
 describe.each(kinds)('the cache %s', (_, kind) => {
   /** Redis knows nothing until it is connected. */

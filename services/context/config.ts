@@ -9,7 +9,13 @@ export const ContextConfig = declare({
     optional: true,
     doc: 'Postgres to store everything in; without it an embedded database in REPLYMESH_DATA_DIR.',
   }),
-  databaseConnections: integer({ env: 'REPLYMESH_DATABASE_CONNECTIONS', min: 1, max: 1000, default: 10, doc: 'Most connections to Postgres.' }),
+  databaseConnections: integer({
+    env: 'REPLYMESH_DATABASE_CONNECTIONS',
+    min: 1,
+    max: 1000,
+    default: 10,
+    doc: 'Most connections to Postgres.',
+  }),
   statementTimeoutMs: integer({
     env: 'REPLYMESH_STATEMENT_TIMEOUT_MS',
     min: 10,
@@ -25,7 +31,12 @@ export const ContextConfig = declare({
     doc: 'How long the start waits for a Postgres that does not answer.',
   }),
   dataDir: path({ env: 'REPLYMESH_DATA_DIR', default: '.data', doc: 'Folder of the embedded database. One process at a time.' }),
-  redisUrl: url({ env: 'REDIS_URL', protocols: ['redis:', 'rediss:'], optional: true, doc: 'Redis for the cache; without it each process has its own.' }),
+  redisUrl: url({
+    env: 'REDIS_URL',
+    protocols: ['redis:', 'rediss:'],
+    optional: true,
+    doc: 'Redis for the cache; without it each process has its own.',
+  }),
   redisPrefix: text({ env: 'REPLYMESH_REDIS_PREFIX', default: 'replymesh:', doc: 'Put before every key in Redis.' }),
   cache: oneOf({ env: 'REPLYMESH_CACHE', values: ['on', 'off'], default: 'on', doc: "Whether customers' contexts are kept for a moment." }),
   cacheTtlMs: integer({
@@ -35,7 +46,15 @@ export const ContextConfig = declare({
     default: 5000,
     doc: "How long a customer's context is kept: an answer may lag behind another instance's writes by as much.",
   }),
-  inferenceTarget: target({ env: 'REPLYMESH_INFERENCE_ADDRESS', default: '127.0.0.1:50053', doc: 'Where the inference service is; it embeds the passages.' }),
-  seed: boolean({ env: 'REPLYMESH_SEED', default: false, doc: 'Whether an empty tenant gets the demonstration customers and articles at start.' }),
+  inferenceTarget: target({
+    env: 'REPLYMESH_INFERENCE_ADDRESS',
+    default: '127.0.0.1:50053',
+    doc: 'Where the inference service is; it embeds the passages.',
+  }),
+  seed: boolean({
+    env: 'REPLYMESH_SEED',
+    default: false,
+    doc: 'Whether an empty tenant gets the demonstration customers and articles at start.',
+  }),
   seedTenant: text({ env: 'REPLYMESH_SEED_TENANT', default: 'demo', pattern: /^[^\0\\]{1,128}$/, doc: 'Tenant that gets them.' }),
 });

@@ -1,5 +1,5 @@
-import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { Article } from '../../gen/replymesh/type/v1/knowledge.js';
+import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import { contentOf, insertArticle } from './article.js';

@@ -1,7 +1,5 @@
-import { Action, PriorityLevel, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
-import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { Channel, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
-import { DecisionReason } from '../../gen/replymesh/type/v1/decision.js';
+import { Action, DecisionReason, PriorityLevel, Query, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 
 /** What one decision writes. The objects are rows as Postgres reads them from JSON, keyed by column. */
 export interface DecisionWrite {

@@ -33,7 +33,11 @@ const IDLE_MS = 30_000;
 /** Longest text that `Embed` takes, characters. */
 const MAX_CHARACTERS = 20_000;
 
-const waitingPassages = new Gauge({ name: 'context_passages_embedded_last', help: 'Passages that the last round embedded.', registers: [registry] });
+const waitingPassages = new Gauge({
+  name: 'context_passages_embedded_last',
+  help: 'Passages that the last round embedded.',
+  registers: [registry],
+});
 
 export function startEmbedder({ store, inference }: { store: Store; inference: Inference }): Embedder {
   const stop = new AbortController();
@@ -83,7 +87,10 @@ async function round(store: Store, inference: Inference, signal: AbortSignal): P
       const { embeddings, bundleDigest } = await inference.embed({ texts }, within(tenant));
       const vectors = embeddings.map((e) => e.values);
       if (store.vectors && vectors.some((v) => v.length !== EMBEDDING_DIMENSION)) {
-        log.error({ dimension: vectors[0]?.length, expected: EMBEDDING_DIMENSION }, 'the bundle embeds in another dimension than the database holds: search goes by words alone');
+        log.error(
+          { dimension: vectors[0]?.length, expected: EMBEDDING_DIMENSION },
+          'the bundle embeds in another dimension than the database holds: search goes by words alone',
+        );
         return IDLE_MS;
       }
       await store.background((tx) => writeEmbeddings(tx, store.vectors, batch, vectors, bundleDigest));
@@ -112,8 +119,16 @@ const readWaiting = (tx: Transaction, digest: string): Promise<Waiting[]> =>
   );
 
 /** One statement. A passage that changed meanwhile stays waiting. */
-async function writeEmbeddings(tx: Transaction, vectors: boolean, batch: readonly Waiting[], embeddings: readonly number[][], digest: string): Promise<void> {
-  const input = JSON.stringify(batch.map(({ tenant, id, title, text_sha256 }, i) => ({ tenant, id, title, text_sha256, values: `{${embeddings[i]?.join(',')}}` })));
+async function writeEmbeddings(
+  tx: Transaction,
+  vectors: boolean,
+  batch: readonly Waiting[],
+  embeddings: readonly number[][],
+  digest: string,
+): Promise<void> {
+  const input = JSON.stringify(
+    batch.map(({ tenant, id, title, text_sha256 }, i) => ({ tenant, id, title, text_sha256, values: `{${embeddings[i]?.join(',')}}` })),
+  );
   const cast = vectors ? sql`input.values::real[]::vector` : sql`input.values::real[]`;
   await tx.execute(sql`
     update passages set embedding = ${cast}, bundle_digest = ${digest}

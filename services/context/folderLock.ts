@@ -45,7 +45,9 @@ function create(file: string, pid: number): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new StartError(`The lock file ${file} cannot be written (${(error as NodeJS.ErrnoException).code}). Set REPLYMESH_DATA_DIR to a folder that can.`);
+    throw new StartError(
+      `The lock file ${file} cannot be written (${(error as NodeJS.ErrnoException).code}). Set REPLYMESH_DATA_DIR to a folder that can.`,
+    );
   }
 }
 

@@ -84,9 +84,16 @@ describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
 
     it('is stored once for each request id, and every time without one', async () => {
       const { as, query } = await ask(Action.AUTO);
-      const give = (requestId: string, satisfaction: number) => mesh.feedback.submitFeedback({ queryId: query.id, satisfaction, requestId }, as);
+      const give = (requestId: string, satisfaction: number) =>
+        mesh.feedback.submitFeedback({ queryId: query.id, satisfaction, requestId }, as);
       const [one, again] = [await give('f-1', 5), await give('f-1', 1)];
-      expect(one.feedback).toMatchObject({ id: expect.stringMatching(/^fbk_/), queryId: query.id, satisfaction: 5, resolved: undefined, correctedIntent: '' });
+      expect(one.feedback).toMatchObject({
+        id: expect.stringMatching(/^fbk_/),
+        queryId: query.id,
+        satisfaction: 5,
+        resolved: undefined,
+        correctedIntent: '',
+      });
       expect(again).toEqual(one);
       expect((await give('', 3)).feedback?.id).not.toBe((await give('', 3)).feedback?.id);
     });
@@ -106,9 +113,11 @@ describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
       expect((await interaction())?.resolutionStatus).toBe(ResolutionStatus.ESCALATED);
     });
 
-    it('on a query that nobody recorded is refused, as is another tenant\'s', async () => {
+    it("on a query that nobody recorded is refused, as is another tenant's", async () => {
       const { query } = await ask(Action.AUTO);
-      expect(await reasonOf(mesh.feedback.submitFeedback({ queryId: newQueryId(), resolved: true }, newTenant().as))).toBe('QUERY_NOT_FOUND');
+      expect(await reasonOf(mesh.feedback.submitFeedback({ queryId: newQueryId(), resolved: true }, newTenant().as))).toBe(
+        'QUERY_NOT_FOUND',
+      );
       expect(await reasonOf(mesh.feedback.submitFeedback({ queryId: query.id, resolved: true }, newTenant().as))).toBe('QUERY_NOT_FOUND');
     });
   });

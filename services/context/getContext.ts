@@ -51,7 +51,12 @@ async function read(tx: Transaction, customerId: string, now: Date): Promise<Get
   );
   const interactions = (row?.interactions ?? []).map(interactionOf);
   const profile = { id: customerId, ...(row?.profile ? profileOf(row.profile) : unknown) };
-  return { known: row?.profile != null, profile, interactions: interactions.slice(0, MAX_LIMIT), features: behaviour(interactions, profile.tier, now) };
+  return {
+    known: row?.profile != null,
+    profile,
+    interactions: interactions.slice(0, MAX_LIMIT),
+    features: behaviour(interactions, profile.tier, now),
+  };
 }
 
 const profileOf = (row: NonNullable<Row['profile']>): Omit<CustomerProfile, 'id'> => ({

@@ -7,7 +7,9 @@ interface Item {
 }
 
 /** A commit that notes its batches and can be held back. */
-function recorder(fails: (items: readonly Item[]) => unknown = (items) => (items.some((i) => i.bad) ? new RangeError('bad row') : undefined)) {
+function recorder(
+  fails: (items: readonly Item[]) => unknown = (items) => (items.some((i) => i.bad) ? new RangeError('bad row') : undefined),
+) {
   const batches: string[][] = [];
   let open = Promise.resolve();
   const commit = async (items: readonly Item[]): Promise<Outcome<string>[]> => {

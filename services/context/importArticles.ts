@@ -30,7 +30,13 @@ export const importArticles =
     return { articles: imported };
   };
 
-async function importOne({ store, now }: Omit<Parts, 'embedder'>, article: Article, field: string, seen: Set<string>, call: Within): Promise<ImportOutcome> {
+async function importOne(
+  { store, now }: Omit<Parts, 'embedder'>,
+  article: Article,
+  field: string,
+  seen: Set<string>,
+  call: Within,
+): Promise<ImportOutcome> {
   if (seen.has(article.id)) requireNone([{ field, description: 'an article before this one has the same id' }]);
   seen.add(article.id);
   const content = contentOf(article);

@@ -19,7 +19,8 @@ describe.each(storeKinds)('the list of queries on %s', (kind) => {
     await store.close();
   });
   type As = ReturnType<typeof newTenant>['as'];
-  const insert = (queries: readonly Query[], as: As) => Promise.all(queries.map((query) => mesh.context.recordDecision({ query, fingerprint: '' }, as)));
+  const insert = (queries: readonly Query[], as: As) =>
+    Promise.all(queries.map((query) => mesh.context.recordDecision({ query, fingerprint: '' }, as)));
   const list = (request: Partial<ListQueriesRequest>, as: As) => mesh.context.listQueries(request, as);
   /** Reads every page; `between` runs after each. */
   const walk = async (request: Partial<ListQueriesRequest>, as: As, between: () => Promise<unknown> = async () => {}) => {

@@ -54,7 +54,8 @@ const scopeOf = (tenant: string, request: ListQueriesRequest): PageScope => ({
 
 function keyIn(scope: PageScope, token: string): [number, string] {
   const [createdAt, id, ...more] = keyOf(scope, token) ?? [];
-  if (typeof createdAt !== 'number' || Number.isNaN(new Date(createdAt).getTime()) || typeof id !== 'string' || more.length > 0) return fail('PAGE_TOKEN_INVALID', {});
+  if (typeof createdAt !== 'number' || Number.isNaN(new Date(createdAt).getTime()) || typeof id !== 'string' || more.length > 0)
+    return fail('PAGE_TOKEN_INVALID', {});
   return [createdAt, id];
 }
 

@@ -1,10 +1,10 @@
-import { telemetry } from '../../lib/telemetry.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { connect } from '../../lib/client.js';
 import { loadConfig } from '../../lib/config.js';
 import { startServer } from '../../lib/server.js';
 import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
+import { telemetry } from '../../lib/telemetry.js';
 import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
 import { startEmbedder } from './embedder.js';
@@ -21,8 +21,17 @@ const config = loadConfig(ContextConfig, process.env, process.argv);
 const now = (): Date => new Date();
 const store = await openStore(config);
 if (config.seed) await seed(store, config.seedTenant, now());
-const cache = openCache({ enabled: config.cache === 'on', redisUrl: config.redisUrl, ttlMs: config.cacheTtlMs, prefix: config.redisPrefix });
-const inference = connect(InferenceServiceDefinition, { callee: 'inference', target: config.inferenceTarget, timeoutMs: INFERENCE_TIMEOUT_MS });
+const cache = openCache({
+  enabled: config.cache === 'on',
+  redisUrl: config.redisUrl,
+  ttlMs: config.cacheTtlMs,
+  prefix: config.redisPrefix,
+});
+const inference = connect(InferenceServiceDefinition, {
+  callee: 'inference',
+  target: config.inferenceTarget,
+  timeoutMs: INFERENCE_TIMEOUT_MS,
+});
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const server = await startServer(config, meshPrincipal, served({ store, cache, embedder, inference: inference.client, now }));

@@ -39,7 +39,12 @@ export async function migrate(db: Transaction, migrationsFolder = MIGRATIONS_FOL
 async function refuseNewer(db: Transaction, newestKnown: number): Promise<void> {
   const [table] = await rowsOf<{ there: boolean }>(db, sql`select to_regclass('drizzle.__drizzle_migrations') is not null as there`);
   if (!table?.there) return;
-  const [applied] = await rowsOf<{ newest: string | number | null }>(db, sql`select max(created_at) as newest from drizzle.__drizzle_migrations`);
+  const [applied] = await rowsOf<{ newest: string | number | null }>(
+    db,
+    sql`select max(created_at) as newest from drizzle.__drizzle_migrations`,
+  );
   if (Number(applied?.newest ?? 0) <= newestKnown) return;
-  throw new StartError('The database was migrated by a newer version of Replymesh than this one. Start that version, or restore a backup made before the upgrade.');
+  throw new StartError(
+    'The database was migrated by a newer version of Replymesh than this one. Start that version, or restore a backup made before the upgrade.',
+  );
 }

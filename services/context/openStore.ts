@@ -5,7 +5,10 @@ import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
 import type { Store } from './store.js';
 
-type StoreConfig = Pick<ConfigOf<typeof ContextConfig>, 'databaseUrl' | 'databaseConnections' | 'statementTimeoutMs' | 'storeStartTimeoutMs' | 'dataDir'>;
+type StoreConfig = Pick<
+  ConfigOf<typeof ContextConfig>,
+  'databaseUrl' | 'databaseConnections' | 'statementTimeoutMs' | 'storeStartTimeoutMs' | 'dataDir'
+>;
 
 /** Postgres when there is a URL, else the embedded database in the data folder. @throws StartError */
 export const openStore = (config: StoreConfig): Promise<Store> =>

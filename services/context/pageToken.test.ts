@@ -21,7 +21,11 @@ describe('a page token', () => {
   it('is worth nothing to another tenant, list or filter', () => {
     const made: PageScope = { tenant: 'a', list: 'queries', filter: { customer: 'c', intent: '' } };
     const token = pageTokenOf(made, [1, 'x']);
-    const others = [{ ...made, tenant: 'b' }, { ...made, list: 'articles' }, { ...made, filter: { ...made.filter, intent: 'refund' } }];
+    const others = [
+      { ...made, tenant: 'b' },
+      { ...made, list: 'articles' },
+      { ...made, filter: { ...made.filter, intent: 'refund' } },
+    ];
     expect(others.map((other) => keyOf(other, token))).toEqual([undefined, undefined, undefined]);
     expect(keyOf({ ...made, filter: { intent: '', customer: 'c' } }, token)).toEqual([1, 'x']);
   });

@@ -35,7 +35,13 @@ describe('an article', () => {
           .filter((l) => !/^##[ \t]/.test(l))
           .join('');
         fc.pre(!/```|~~~|##[ \t]/.test(markdown));
-        expect(squeeze(texts(markdown).map(([, text]) => text).join(''))).toBe(squeeze(own));
+        expect(
+          squeeze(
+            texts(markdown)
+              .map(([, text]) => text)
+              .join(''),
+          ),
+        ).toBe(squeeze(own));
       }),
     );
   });

@@ -62,7 +62,12 @@ const connection = (options: PostgresOptions): pg.ClientConfig => ({
     .join(' '),
 });
 
-async function transact<T>(pool: pg.Pool, identity: string, signal: AbortSignal | undefined, work: (tx: Transaction) => Promise<T>): Promise<T> {
+async function transact<T>(
+  pool: pg.Pool,
+  identity: string,
+  signal: AbortSignal | undefined,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   let client: pg.PoolClient | undefined;
   // Without its own listener a checked-out connection's error would end the process; the running statement fails with it anyway.
   const lost = (): void => {};
@@ -138,7 +143,9 @@ const CURES: Readonly<Record<string, string>> = {
 };
 const whyRefused = (url: string, error: unknown): string => {
   const code = codeOf(error);
-  const message = error instanceof pg.DatabaseError || (error instanceof Error && error.cause instanceof pg.DatabaseError) ? '' : ` ${(error as Error).message}`;
+  const message =
+    error instanceof pg.DatabaseError || (error instanceof Error && error.cause instanceof pg.DatabaseError)
+      ? ''
+      : ` ${(error as Error).message}`;
   return `The database at ${place(url)} cannot be used (${code}). ${CURES[code] ?? `See its log.${message}`}`;
 };
-

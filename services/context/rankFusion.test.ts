@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Candidate, fuseRanks } from './rankFusion.js';
 
-const candidate = (id: string, vectorRank?: number, wordRank?: number, intents: string[] = []): Candidate => ({ id, vectorRank, wordRank, intents });
+const candidate = (id: string, vectorRank?: number, wordRank?: number, intents: string[] = []): Candidate => ({
+  id,
+  vectorRank,
+  wordRank,
+  intents,
+});
 const rank = fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined });
 const candidates = fc.uniqueArray(
   fc.record({ id: fc.string(), vectorRank: rank, wordRank: rank, intents: fc.array(fc.constantFrom('refund', 'cancel')) }),
@@ -23,7 +28,10 @@ describe('the fusion of two rankings', () => {
   it('settles near ties by the likely intents, the most likely first, but does not turn the rankings round', () => {
     const near = [candidate('plain', 1, 2), candidate('second', 2, 1, ['cancel']), candidate('first', 2, 2, ['refund'])];
     expect(order(near, ['refund', 'cancel'])).toEqual(['second', 'first', 'plain']);
-    expect(order([candidate('found', 1, 1), candidate('preferred', undefined, 30, ['refund'])], ['refund'])).toEqual(['found', 'preferred']);
+    expect(order([candidate('found', 1, 1), candidate('preferred', undefined, 30, ['refund'])], ['refund'])).toEqual([
+      'found',
+      'preferred',
+    ]);
   });
 
   it('scores from 0 to 1, best first, the same in whatever order candidates come', () => {
@@ -42,7 +50,10 @@ describe('the fusion of two rankings', () => {
   it('never ranks a passage lower for ranking better in one of the lists', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 50 }), rank, (vectorRank, wordRank) => {
-        expect(order([candidate('worse', vectorRank, wordRank), candidate('better', vectorRank - 1, wordRank)])).toEqual(['better', 'worse']);
+        expect(order([candidate('worse', vectorRank, wordRank), candidate('better', vectorRank - 1, wordRank)])).toEqual([
+          'better',
+          'worse',
+        ]);
       }),
     );
   });

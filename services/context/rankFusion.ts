@@ -23,7 +23,11 @@ const share = (rank: number | undefined): number => (rank === undefined ? 0 : (K
  * @returns scores 0 … 1, scaled by the best possible
  * Source: Cormack, Clarke & Büttcher 2009 (reciprocal rank fusion).
  */
-export function fuseRanks<C extends Candidate>(candidates: readonly C[], intents: readonly string[], withVectors: boolean): { candidate: C; score: number }[] {
+export function fuseRanks<C extends Candidate>(
+  candidates: readonly C[],
+  intents: readonly string[],
+  withVectors: boolean,
+): { candidate: C; score: number }[] {
   const best = 1 + (withVectors ? 1 : 0) + (intents.length > 0 ? INTENT_WEIGHT : 0);
   return candidates
     .map((candidate) => {

@@ -21,8 +21,13 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
   });
   const record = (query: Query, as: ReturnType<typeof newTenant>['as'], fingerprint = query.requestId && print('same')) =>
     mesh.context.recordDecision({ query, fingerprint }, as);
-  const reserve = (requestId: string, queryId: string, as: ReturnType<typeof newTenant>['as'], fingerprint = print('same'), leaseMs = 10_000) =>
-    mesh.context.reserveRequest({ requestId, queryId, fingerprint, lease: { seconds: leaseMs / 1000, nanos: 0 } }, as);
+  const reserve = (
+    requestId: string,
+    queryId: string,
+    as: ReturnType<typeof newTenant>['as'],
+    fingerprint = print('same'),
+    leaseMs = 10_000,
+  ) => mesh.context.reserveRequest({ requestId, queryId, fingerprint, lease: { seconds: leaseMs / 1000, nanos: 0 } }, as);
   const countsOf = async ({ as, tenant }: ReturnType<typeof newTenant>) => {
     const [own] = await store.within(as.within, (tx) =>
       rowsOf<{ queries: string; interactions: string }>(
@@ -30,17 +35,21 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
         sql`select (select count(*) from queries)::int as queries, (select count(*) from interactions)::int as interactions`,
       ),
     );
-    const events = await store.background((tx) => rowsOf<{ type: string; payload: object }>(tx, sql`select type, payload from outbox where tenant = ${tenant} order by position`));
+    const events = await store.background((tx) =>
+      rowsOf<{ type: string; payload: object }>(tx, sql`select type, payload from outbox where tenant = ${tenant} order by position`),
+    );
     return { ...own, events: events.map((e) => e.type), payloads: events.map((e) => e.payload) };
   };
 
-  it('are stored whole, with the event that announces them and a line in the customer\'s history, all or nothing', async () => {
+  it("are stored whole, with the event that announces them and a line in the customer's history, all or nothing", async () => {
     const t = newTenant();
     const query = aQuery({ customerId: 'c-1', action: Action.ESCALATE, text: 'NUL \0 is kept, and "quotes" and \\ too' });
     expect(await record(query, t.as)).toEqual({ query, created: true });
     expect(await mesh.context.getQuery({ id: query.id }, t.as)).toEqual({ query });
     expect(await countsOf(t)).toMatchObject({ queries: 1, interactions: 1, events: ['QueryEscalated'] });
-    expect((await mesh.context.getContext({ customerId: 'c-1' }, t.as)).interactions).toMatchObject([{ id: query.id, type: 'QUERY', summary: 'get_refund' }]);
+    expect((await mesh.context.getContext({ customerId: 'c-1' }, t.as)).interactions).toMatchObject([
+      { id: query.id, type: 'QUERY', summary: 'get_refund' },
+    ]);
   });
 
   it('announce themselves without a word of the customer', async () => {
@@ -102,14 +111,16 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
   });
 
   describe('a request id', () => {
-    it('is one caller\'s at a time, and says until when', async () => {
+    it("is one caller's at a time, and says until when", async () => {
       const { as } = newTenant();
       const outcomes = await Promise.all(Array.from({ length: 8 }, () => reserve('r-1', newQueryId(), as)));
       expect(outcomes.map((o) => o.outcome?.$case).sort()).toEqual([...Array(7).fill('inProgress'), 'reserved']);
-      expect(outcomes.find((o) => o.outcome?.$case === 'inProgress')?.outcome?.value).toEqual({ expireTime: new Date(mesh.clock.now.getTime() + 10_000) });
+      expect(outcomes.find((o) => o.outcome?.$case === 'inProgress')?.outcome?.value).toEqual({
+        expireTime: new Date(mesh.clock.now.getTime() + 10_000),
+      });
     });
 
-    it('stays the caller\'s who asks again because the answer was lost', async () => {
+    it("stays the caller's who asks again because the answer was lost", async () => {
       const { as } = newTenant();
       const id = newQueryId();
       expect((await reserve('r-1', id, as)).outcome?.$case).toBe('reserved');
@@ -135,7 +146,10 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
 
     it('passes to another caller when its lease ends, and the first record stands, whoever brings it', async () => {
       const { as } = newTenant();
-      const [slow, quick] = [aQuery({ requestId: 'r-1', createTime: mesh.clock.now }), aQuery({ requestId: 'r-1', createTime: mesh.clock.now })];
+      const [slow, quick] = [
+        aQuery({ requestId: 'r-1', createTime: mesh.clock.now }),
+        aQuery({ requestId: 'r-1', createTime: mesh.clock.now }),
+      ];
       await reserve('r-1', slow.id, as, print('same'), 1000);
       mesh.clock.now = new Date(mesh.clock.now.getTime() + 1000);
       expect((await reserve('r-1', quick.id, as)).outcome?.$case).toBe('reserved');

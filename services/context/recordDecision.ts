@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm';
-import type { RecordDecisionResponse, ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
+import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background } from '../../lib/call.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
 import type { Cache } from './cache.js';
 import { contextKey } from './contextKey.js';
-import { decisionWrite, type DecisionWrite } from './decisionRow.js';
+import { type DecisionWrite, decisionWrite } from './decisionRow.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
@@ -52,10 +52,17 @@ export const recordDecision = ({ store, cache, now }: Parts): Handler<ContextSer
 };
 
 async function writeAll(tx: Transaction, tenant: string, items: readonly Item[], now: Date): Promise<Outcome<RecordDecisionResponse>[]> {
-  const created = await insert(tx, tenant, items.map((i) => i.write), now);
+  const created = await insert(
+    tx,
+    tenant,
+    items.map((i) => i.write),
+    now,
+  );
   const rest = items.filter((i) => !created.has(i.write.id)).map((i) => i.write);
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
-  return items.map(({ write, query }) => (created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(write, standing.get(write.id))));
+  return items.map(({ write, query }) =>
+    created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(write, standing.get(write.id)),
+  );
 }
 
 /** Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it. One statement, so that one round trip. */

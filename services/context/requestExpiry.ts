@@ -12,7 +12,9 @@ export const expireRequests = (store: Store, now: Date): Promise<unknown> =>
 /** Does so every ten minutes. */
 export function startRequestExpiry(store: Store, now: () => Date): Closable {
   const timer = setInterval(() => {
-    expireRequests(store, now()).catch((error: unknown) => log.warn({ error: describeError(error) }, 'old request ids could not be deleted: trying again later'));
+    expireRequests(store, now()).catch((error: unknown) =>
+      log.warn({ error: describeError(error) }, 'old request ids could not be deleted: trying again later'),
+    );
   }, EVERY_MS);
   timer.unref();
   return { close: async () => clearInterval(timer) };

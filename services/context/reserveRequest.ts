@@ -1,5 +1,9 @@
 import { sql } from 'drizzle-orm';
-import type { ContextServiceDefinition, ReserveRequestRequest, ReserveRequestResponse } from '../../gen/replymesh/context/v1/context_service.js';
+import type {
+  ContextServiceDefinition,
+  ReserveRequestRequest,
+  ReserveRequestResponse,
+} from '../../gen/replymesh/context/v1/context_service.js';
 import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
@@ -60,7 +64,8 @@ async function readHolder(tx: Transaction, requestId: string): Promise<Holder | 
 function whatBecameOfIt(request: ReserveRequestRequest, holder: Holder | undefined): ReserveRequestResponse {
   // The row went between the two statements, because its time was over: the caller's retry finds the id free.
   if (holder === undefined) return fail('STORE_UNREACHABLE', {});
-  if (holder.fingerprint !== request.fingerprint && holder.fingerprint !== '') return fail('REQUEST_ID_REUSED', { request_id: request.requestId });
+  if (holder.fingerprint !== request.fingerprint && holder.fingerprint !== '')
+    return fail('REQUEST_ID_REUSED', { request_id: request.requestId });
   if (holder.completed && holder.record) return { outcome: { $case: 'completed', value: Query.decode(holder.record) } };
   return { outcome: { $case: 'inProgress', value: { expireTime: new Date(holder.lease_until) } } };
 }

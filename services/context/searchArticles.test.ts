@@ -8,7 +8,13 @@ import { letterEmbedding, newTenant, openTestStore, reasonOf, startContext, stor
 
 type As = ReturnType<typeof newTenant>['as'];
 const anArticle = (fields: Partial<Article> = {}): Article =>
-  Article.fromPartial({ id: 'refund-times', title: 'Refund times', body: 'Five days.\n## Cards\nThree days more.', intents: ['track_refund'], ...fields });
+  Article.fromPartial({
+    id: 'refund-times',
+    title: 'Refund times',
+    body: 'Five days.\n## Cards\nThree days more.',
+    intents: ['track_refund'],
+    ...fields,
+  });
 
 describe.each(storeKinds)('knowledge on %s', (kind) => {
   let store: Store;
@@ -21,20 +27,31 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     await mesh.close();
     await store.close();
   });
-  const create = async (as: As, fields: Partial<Article> = {}) => (await mesh.knowledge.createArticle({ article: anArticle(fields) }, as)).article as Article;
+  const create = async (as: As, fields: Partial<Article> = {}) =>
+    (await mesh.knowledge.createArticle({ article: anArticle(fields) }, as)).article as Article;
   const update = async (as: As, article: Partial<Article>, updateMask?: string[]) =>
     (await mesh.knowledge.updateArticle({ article: Article.fromPartial(article), updateMask }, as)).article as Article;
   const search = async (as: As, text: string, audience = Audience.UNSPECIFIED) =>
     (await mesh.knowledge.searchArticles({ text, audience }, as)).passages;
   const waiting = (tenant: string, digest: string) =>
-    store.background((tx) => rowsOf(tx, sql`select id from passages where tenant = ${tenant} and bundle_digest is distinct from ${digest}`));
-  const embedded = (tenant: string, digest = mesh.inference.state.digest) => until(async () => (await waiting(tenant, digest)).length === 0);
+    store.background((tx) =>
+      rowsOf(tx, sql`select id from passages where tenant = ${tenant} and bundle_digest is distinct from ${digest}`),
+    );
+  const embedded = (tenant: string, digest = mesh.inference.state.digest) =>
+    until(async () => (await waiting(tenant, digest)).length === 0);
 
   describe('an article', () => {
     it('is there as soon as it is created, for everybody unless it says otherwise', async () => {
       const { as } = newTenant();
       const made = await create(as);
-      expect(made).toMatchObject({ ...anArticle(), audience: Audience.PUBLIC, version: 1, etag: made.etag, createTime: mesh.clock.now, updateTime: mesh.clock.now });
+      expect(made).toMatchObject({
+        ...anArticle(),
+        audience: Audience.PUBLIC,
+        version: 1,
+        etag: made.etag,
+        createTime: mesh.clock.now,
+        updateTime: mesh.clock.now,
+      });
       expect(await mesh.knowledge.getArticle({ id: made.id }, as)).toEqual({ article: made });
       expect((await search(as, 'how many days until my refund?'))[0]).toMatchObject({ articleId: made.id });
       expect(await reasonOf(create(as))).toBe('ARTICLE_EXISTS');
@@ -95,17 +112,31 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     const second = await mesh.knowledge.listArticles({ pageSize: 3, pageToken: first.nextPageToken }, as);
     expect([...first.articles, ...second.articles].map((a) => a.id)).toEqual(['alpha', 'bravo', 'charlie', 'delta']);
     expect(second.nextPageToken).toBe('');
-    expect((await mesh.knowledge.listArticles({ audience: Audience.PUBLIC, intent: 'track_refund' }, as)).articles.map((a) => a.id)).toEqual(['alpha']);
+    expect(
+      (await mesh.knowledge.listArticles({ audience: Audience.PUBLIC, intent: 'track_refund' }, as)).articles.map((a) => a.id),
+    ).toEqual(['alpha']);
     expect(await reasonOf(mesh.knowledge.listArticles({ pageToken: first.nextPageToken, intent: 'x' }, as))).toBe('PAGE_TOKEN_INVALID');
   });
 
   it('is imported once, however often; one article that fails leaves the others alone', async () => {
     const { as } = newTenant();
     const [one, two] = [anArticle({ id: 'one' }), anArticle({ id: 'two' })];
-    const outcomes = async (articles: Article[]) => (await mesh.knowledge.importArticles({ articles }, as)).articles.map((a) => [a.id, a.outcome, a.error?.code ?? 0]);
-    expect(await outcomes([one, two])).toEqual([['one', ImportOutcome.CREATED, 0], ['two', ImportOutcome.CREATED, 0]]);
-    expect(await outcomes([one, two])).toEqual([['one', ImportOutcome.UNCHANGED, 0], ['two', ImportOutcome.UNCHANGED, 0]]);
-    const changed = [{ ...one, title: 'New' }, { ...one, title: 'Twice' }, { ...two, body: 'Old', etag: 'another' }, { ...two, body: 'New' , id: 'three' }];
+    const outcomes = async (articles: Article[]) =>
+      (await mesh.knowledge.importArticles({ articles }, as)).articles.map((a) => [a.id, a.outcome, a.error?.code ?? 0]);
+    expect(await outcomes([one, two])).toEqual([
+      ['one', ImportOutcome.CREATED, 0],
+      ['two', ImportOutcome.CREATED, 0],
+    ]);
+    expect(await outcomes([one, two])).toEqual([
+      ['one', ImportOutcome.UNCHANGED, 0],
+      ['two', ImportOutcome.UNCHANGED, 0],
+    ]);
+    const changed = [
+      { ...one, title: 'New' },
+      { ...one, title: 'Twice' },
+      { ...two, body: 'Old', etag: 'another' },
+      { ...two, body: 'New', id: 'three' },
+    ];
     expect(await outcomes(changed)).toEqual([
       ['one', ImportOutcome.UPDATED, 0],
       ['one', ImportOutcome.FAILED, 3],
@@ -122,7 +153,11 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
       await create(as, { id: 'secret', title: 'Goodwill credits', body: 'Goodwill.', audience: Audience.AGENT });
       await embedded(tenant);
       const ids = async (audience: Audience) => (await search(as, 'goodwill credits', audience)).map((p) => p.articleId).sort();
-      expect([await ids(Audience.UNSPECIFIED), await ids(Audience.PUBLIC), await ids(Audience.AGENT)]).toEqual([['public'], ['public'], ['public', 'secret']]);
+      expect([await ids(Audience.UNSPECIFIED), await ids(Audience.PUBLIC), await ids(Audience.AGENT)]).toEqual([
+        ['public'],
+        ['public'],
+        ['public', 'secret'],
+      ]);
       const knowledge = { text: 'goodwill credits', embedding: letterEmbedding('goodwill credits'), audience: Audience.PUBLIC };
       expect((await mesh.context.searchKnowledge(knowledge, as)).passages.map((p) => p.articleId)).toEqual(['public']);
     });
@@ -135,17 +170,25 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
       const [first] = await search(as, 'cancelation');
       expect(first).toMatchObject({ articleId: 'cancelling', title: 'Cancellations', text: 'Cancellations are free.' });
       expect(first?.similarity).toBeGreaterThan(0.3);
-      const [near] = (await mesh.context.searchKnowledge({ text: 'x', embedding: letterEmbedding('Payment\nWe take cards.'), audience: Audience.PUBLIC }, as)).passages;
+      const [near] = (
+        await mesh.context.searchKnowledge(
+          { text: 'x', embedding: letterEmbedding('Payment\nWe take cards.'), audience: Audience.PUBLIC },
+          as,
+        )
+      ).passages;
       expect(near).toMatchObject({ articleId: 'paying', similarity: expect.closeTo(1, 3) });
     });
 
-    it('goes by words alone without an embedding, or with another model\'s', async () => {
+    it("goes by words alone without an embedding, or with another model's", async () => {
       const { as, tenant } = newTenant();
       await create(as);
       await embedded(tenant);
       for (const embedding of [[], [1, 0]]) {
         const { passages } = await mesh.context.searchKnowledge({ text: 'REFUNDS!', embedding, audience: Audience.PUBLIC }, as);
-        expect(passages.map((p) => [p.id, embedding.length === 0 ? p.similarity : undefined])).toContainEqual(['refund-times#0', undefined]);
+        expect(passages.map((p) => [p.id, embedding.length === 0 ? p.similarity : undefined])).toContainEqual([
+          'refund-times#0',
+          undefined,
+        ]);
       }
       expect((await mesh.context.searchKnowledge({ text: 'zebra', audience: Audience.PUBLIC }, as)).passages).toEqual([]);
     });
@@ -153,7 +196,13 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     it('takes any text: operators, quotes and NUL are words or nothing', async () => {
       const { as } = newTenant();
       await create(as);
-      for (const text of ["refund' | & ! <-> :* ( \\ \"", 'refund\0 times', '!!! ???', "http://a.b/c?d=1&e='2' refund", 'e-mail refund-times 1 & 2']) {
+      for (const text of [
+        'refund\' | & ! <-> :* ( \\ "',
+        'refund\0 times',
+        '!!! ???',
+        "http://a.b/c?d=1&e='2' refund",
+        'e-mail refund-times 1 & 2',
+      ]) {
         const { passages } = await mesh.context.searchKnowledge({ text, audience: Audience.PUBLIC }, as);
         expect(passages.length > 0).toBe(text.includes('refund'));
       }
@@ -174,7 +223,10 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
       await create(t.as, { id: 'wake-the-embedder' });
       await embedded(t.tenant);
       const text = 'I want to change the address of my order';
-      const { passages } = await mesh.context.searchKnowledge({ text, embedding: letterEmbedding(text), audience: Audience.PUBLIC, limit: 3, intents: ['change_shipping_address'] }, t.as);
+      const { passages } = await mesh.context.searchKnowledge(
+        { text, embedding: letterEmbedding(text), audience: Audience.PUBLIC, limit: 3, intents: ['change_shipping_address'] },
+        t.as,
+      );
       expect(passages).toHaveLength(3);
       expect(passages[0]?.articleId).toBe('change-the-address-of-an-order');
       const scores = passages.map((p) => p.score);

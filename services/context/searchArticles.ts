@@ -14,7 +14,13 @@ export const searchArticles =
   ({ store, inference }: { store: Store; inference: Inference }): Handler<KnowledgeServiceDefinition, 'searchArticles'> =>
   async (request, call) => {
     const embedding = await embeddingOf(inference, request.text, call);
-    const search = { text: request.text, embedding, audience: request.audience || Audience.PUBLIC, limit: request.limit || DEFAULT_PASSAGES, intents: [] };
+    const search = {
+      text: request.text,
+      embedding,
+      audience: request.audience || Audience.PUBLIC,
+      limit: request.limit || DEFAULT_PASSAGES,
+      intents: [],
+    };
     return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };
   };
 

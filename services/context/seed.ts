@@ -35,10 +35,15 @@ const FACT_TYPES: Readonly<Record<string, keyof typeof FactType>> = { ORDER_NUMB
 
 /** Reads the demonstration content. @throws Error naming the file or customer that is not as it should be */
 export function readSeed(folder: URL = FOLDER): { articles: Article[]; customers: SeedCustomer[] } {
-  const files = readdirSync(new URL('articles/', folder)).filter((name) => name.endsWith('.md')).sort();
+  const files = readdirSync(new URL('articles/', folder))
+    .filter((name) => name.endsWith('.md'))
+    .sort();
   const customers = JSON.parse(readFileSync(new URL('customers.json', folder), 'utf8')) as SeedCustomer[];
   for (const { customer_id, tier, facts, interactions } of customers) {
-    const known = tier in CustomerTier && interactions.every((i) => i.resolution_status in ResolutionStatus) && facts.every((f) => factType(f.type) in FactType);
+    const known =
+      tier in CustomerTier &&
+      interactions.every((i) => i.resolution_status in ResolutionStatus) &&
+      facts.every((f) => factType(f.type) in FactType);
     if (!known) throw new Error(`customers.json: ${customer_id} has a tier, status or fact type that the contract does not know.`);
   }
   return { articles: files.map((name) => parseArticle(name, readFileSync(new URL(`articles/${name}`, folder), 'utf8'))), customers };
@@ -50,9 +55,21 @@ const factType = (name: string): string => FACT_TYPES[name] ?? name;
 export function parseArticle(name: string, content: string): Article {
   const [, head, body] = /^---\r?\n(.*?)\r?\n---\r?\n(.*)$/s.exec(content) ?? [];
   if (head === undefined || body === undefined) throw new Error(`${name} has no front matter between two lines of ---.`);
-  const { title, audience, intents, language } = parse(head) as { title: string; audience: keyof typeof Audience; intents: string[]; language: string };
+  const { title, audience, intents, language } = parse(head) as {
+    title: string;
+    audience: keyof typeof Audience;
+    intents: string[];
+    language: string;
+  };
   if (!(audience in Audience)) throw new Error(`${name}: audience must be PUBLIC or AGENT.`);
-  const article = Article.fromPartial({ id: name.replace(/\.md$/, ''), title, body: body.trim(), language, audience: Audience[audience], intents });
+  const article = Article.fromPartial({
+    id: name.replace(/\.md$/, ''),
+    title,
+    body: body.trim(),
+    language,
+    audience: Audience[audience],
+    intents,
+  });
   requireValid(article);
   return article;
 }
@@ -93,6 +110,10 @@ async function insertCustomers(tx: Transaction, tenant: string, customers: reado
       created_at: new Date(now.getTime() - days_ago * DAY_MS).toISOString(),
     })),
   );
-  await tx.execute(sql`insert into customers select c.* from jsonb_populate_recordset(null::customers, ${JSON.stringify(profiles)}::jsonb) c on conflict do nothing`);
-  await tx.execute(sql`insert into interactions select i.* from jsonb_populate_recordset(null::interactions, ${JSON.stringify(history)}::jsonb) i on conflict do nothing`);
+  await tx.execute(
+    sql`insert into customers select c.* from jsonb_populate_recordset(null::customers, ${JSON.stringify(profiles)}::jsonb) c on conflict do nothing`,
+  );
+  await tx.execute(
+    sql`insert into interactions select i.* from jsonb_populate_recordset(null::interactions, ${JSON.stringify(history)}::jsonb) i on conflict do nothing`,
+  );
 }

@@ -4,7 +4,7 @@ import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { MeshClient } from '../../lib/client.js';
-import { serve, type Served } from '../../lib/server.js';
+import { type Served, serve } from '../../lib/server.js';
 import type { Cache } from './cache.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';

@@ -67,7 +67,9 @@ describe('the embedded database', () => {
       await once(child, 'close');
       const store = await openPglite(folder);
       const call = background({ tenant: 'kill', timeoutMs: 10_000 });
-      const kept = new Set((await store.within(call, (tx) => rowsOf<{ id: string }>(tx, sql`select id from interactions`))).map((row) => row.id));
+      const kept = new Set(
+        (await store.within(call, (tx) => rowsOf<{ id: string }>(tx, sql`select id from interactions`))).map((row) => row.id),
+      );
       expect(acknowledged.filter((id) => !kept.has(id))).toEqual([]);
       await store.close();
     }
@@ -105,9 +107,16 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
   });
 
   it('that is not there stops the start with what to do, and without the password', async () => {
-    const start = (url: string) => openPostgres({ ...postgresOptions(url), startTimeoutMs: 300 }).then(() => new Error('it started'), (e: Error) => e);
+    const start = (url: string) =>
+      openPostgres({ ...postgresOptions(url), startTimeoutMs: 300 }).then(
+        () => new Error('it started'),
+        (e: Error) => e,
+      );
     const away = await start('postgres://me:hunter2@127.0.0.1:1/replymesh');
-    expect([away instanceof StartError, away.message]).toEqual([true, expect.stringMatching(/127\.0\.0\.1:1\/replymesh does not answer.*ECONNREFUSED.*DATABASE_URL/s)]);
+    expect([away instanceof StartError, away.message]).toEqual([
+      true,
+      expect.stringMatching(/127\.0\.0\.1:1\/replymesh does not answer.*ECONNREFUSED.*DATABASE_URL/s),
+    ]);
     const unknown = new URL(database.url);
     unknown.pathname = '/no_such_database';
     const missing = await start(unknown.href);
@@ -142,7 +151,11 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
       await proxy.close();
     });
     const stored = async () =>
-      (await database.query('select (select count(*) from queries)::int as queries, (select count(*) from outbox)::int as events, (select count(*) from interactions)::int as lines')).rows[0];
+      (
+        await database.query(
+          'select (select count(*) from queries)::int as queries, (select count(*) from outbox)::int as events, (select count(*) from interactions)::int as lines',
+        )
+      ).rows[0];
 
     it('stores a decision once though the answer to its COMMIT is lost and the caller asks again', async () => {
       const { as } = newTenant();
@@ -187,7 +200,14 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
     const store = await open();
     const call = background({ tenant: 't', timeoutMs: 200 });
     await expect(store.within(call, (tx) => tx.execute(sql`select pg_sleep(30)`))).rejects.toThrow();
-    await until(async () => (await database.query("select 1 from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()")).rowCount === 0);
+    await until(
+      async () =>
+        (
+          await database.query(
+            "select 1 from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()",
+          )
+        ).rowCount === 0,
+    );
     await store.close();
   });
 });

@@ -37,7 +37,8 @@ const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
  * @throws RangeError for a name that could not be quoted
  */
 export function asTenant(tenant: string): string {
-  if (tenant === '' || tenant.includes('\0') || tenant.includes('\\')) throw new RangeError('A tenant is a name without NUL and backslash.');
+  if (tenant === '' || tenant.includes('\0') || tenant.includes('\\'))
+    throw new RangeError('A tenant is a name without NUL and backslash.');
   return `SET LOCAL ROLE ${APP_ROLE}; SET LOCAL replymesh.tenant = ${literal(tenant)}`;
 }
 export const asBackground = `SET LOCAL ROLE ${BACKGROUND_ROLE}`;

@@ -6,7 +6,12 @@ import { isUnreachable, StatementRefused, withoutValues } from './storeFault.js'
 
 const SECRET = 'my card is 4242';
 const databaseError = (code: string): Error =>
-  Object.assign(new pg.DatabaseError(`invalid input: "${SECRET}"`, 1, 'error'), { code, severity: 'ERROR', constraint: 'queries_pk', detail: SECRET });
+  Object.assign(new pg.DatabaseError(`invalid input: "${SECRET}"`, 1, 'error'), {
+    code,
+    severity: 'ERROR',
+    constraint: 'queries_pk',
+    detail: SECRET,
+  });
 const nodeError = (code: string): Error => Object.assign(new Error('connect'), { code });
 
 describe('an error of the database', () => {

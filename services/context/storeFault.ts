@@ -30,7 +30,8 @@ const NODE_CODES: ReadonlySet<string> = new Set([
  */
 const NOT_NOW = /^(08|53|57|55P03|40)/;
 /** node-postgres' own errors have no code. */
-const PG_CLIENT = /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+const PG_CLIENT =
+  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
 
 /** Whether the database could not answer, as against refused. */
 export function isUnreachable(error: unknown): boolean {
@@ -53,7 +54,8 @@ export function withoutValues(error: unknown): unknown {
 function databaseError(error: unknown): { code: string; constraint: string | undefined } | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, constraint, severity } = error as { code?: unknown; constraint?: unknown; severity?: unknown };
-  if (typeof code === 'string' && typeof severity === 'string') return { code, constraint: typeof constraint === 'string' ? constraint : undefined };
+  if (typeof code === 'string' && typeof severity === 'string')
+    return { code, constraint: typeof constraint === 'string' ? constraint : undefined };
   // drizzle wraps the database's error in one whose message holds the parameters.
   return databaseError(error.cause) ?? (error instanceof DrizzleQueryError ? { code: 'unknown', constraint: undefined } : undefined);
 }

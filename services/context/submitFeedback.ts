@@ -47,7 +47,13 @@ const feedbackOf = (row: Row, queryId: string): Feedback => ({
 });
 
 /** Undefined when this request stored it before. */
-async function insert(tx: Transaction, tenant: string, id: string, request: SubmitFeedbackRequest, now: Date): Promise<Feedback | undefined> {
+async function insert(
+  tx: Transaction,
+  tenant: string,
+  id: string,
+  request: SubmitFeedbackRequest,
+  now: Date,
+): Promise<Feedback | undefined> {
   const [row] = await rowsOf<Row>(
     tx,
     sql`
@@ -61,7 +67,10 @@ async function insert(tx: Transaction, tenant: string, id: string, request: Subm
 }
 
 async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Promise<Feedback> {
-  const [row] = await rowsOf<Row>(tx, sql`select ${columns} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`);
+  const [row] = await rowsOf<Row>(
+    tx,
+    sql`select ${columns} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`,
+  );
   return row ? feedbackOf(row, request.queryId) : fail('STORE_UNREACHABLE', {});
 }
 

@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** A TCP proxy for tests: passes bytes on, or cuts, refuses and goes silent when told to. */
 export async function tcpProxy(to: { host: string; port: number }) {

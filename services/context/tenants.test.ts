@@ -17,13 +17,16 @@ describe.each(storeKinds)('a tenant on %s', (kind) => {
     await mesh.context.recordDecision({ query }, mine.as);
     await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 5 }, mine.as);
     await mesh.knowledge.createArticle({ article: { id: 'mine', title: 'Mine', body: 'My words.' } }, mine.as);
-    await store.within(mine.as.within, (tx) => tx.execute(sql`insert into customers values (${mine.tenant}, 'c-1', 'Ada', 'PLUS', 'en', '[]', now(), now())`));
+    await store.within(mine.as.within, (tx) =>
+      tx.execute(sql`insert into customers values (${mine.tenant}, 'c-1', 'Ada', 'PLUS', 'en', '[]', now(), now())`),
+    );
   });
   afterAll(async () => {
     await mesh.close();
     await store.close();
   });
-  const count = (table: string, as = other.as) => store.within(as.within, (tx) => rowsOf<{ n: number }>(tx, sql`select count(*)::int as n from ${sql.raw(table)}`)).then((r) => r[0]?.n);
+  const count = (table: string, as = other.as) =>
+    store.within(as.within, (tx) => rowsOf<{ n: number }>(tx, sql`select count(*)::int as n from ${sql.raw(table)}`)).then((r) => r[0]?.n);
 
   it('sees its own rows, and another tenant not one of them, in any table', async () => {
     for (const table of TABLES) expect([table, await count(table, mine.as), await count(table)]).toEqual([table, 1, 0]);
@@ -37,18 +40,34 @@ describe.each(storeKinds)('a tenant on %s', (kind) => {
     expect((await mesh.knowledge.searchArticles({ text: 'my words', audience: 2 }, other.as)).passages).toEqual([]);
   });
 
-  it('cannot write rows in another\'s name, nor move its own there, nor change what it does not see', async () => {
-    const attempt = (statement: ReturnType<typeof sql>) => store.within(other.as.within, (tx) => tx.execute(statement)).then(() => 'done', (e: Error) => e.message);
+  it("cannot write rows in another's name, nor move its own there, nor change what it does not see", async () => {
+    const attempt = (statement: ReturnType<typeof sql>) =>
+      store
+        .within(other.as.within, (tx) => tx.execute(statement))
+        .then(
+          () => 'done',
+          (e: Error) => e.message,
+        );
     const refused = expect.stringContaining('42501');
-    expect(await attempt(sql`insert into customers values (${mine.tenant}, 'c-2', 'Eve', 'PLUS', 'en', '[]', now(), now())`)).toEqual(refused);
-    await store.within(other.as.within, (tx) => tx.execute(sql`insert into customers values (${other.tenant}, 'c-9', 'Eve', 'PLUS', 'en', '[]', now(), now())`));
+    expect(await attempt(sql`insert into customers values (${mine.tenant}, 'c-2', 'Eve', 'PLUS', 'en', '[]', now(), now())`)).toEqual(
+      refused,
+    );
+    await store.within(other.as.within, (tx) =>
+      tx.execute(sql`insert into customers values (${other.tenant}, 'c-9', 'Eve', 'PLUS', 'en', '[]', now(), now())`),
+    );
     expect(await attempt(sql`update customers set tenant = ${mine.tenant}`)).toEqual(refused);
     expect(await attempt(sql`delete from queries`)).toBe('done');
     expect(await count('queries', mine.as)).toBe(1);
   });
 
   it('cannot read or change the outbox, switch row-level security off, or touch the schema', async () => {
-    const tries = [sql`select * from outbox`, sql`delete from outbox`, sql`alter table queries disable row level security`, sql`drop table queries`, sql`select * from drizzle.__drizzle_migrations`];
+    const tries = [
+      sql`select * from outbox`,
+      sql`delete from outbox`,
+      sql`alter table queries disable row level security`,
+      sql`drop table queries`,
+      sql`select * from drizzle.__drizzle_migrations`,
+    ];
     for (const statement of tries) {
       await expect(store.within(other.as.within, (tx) => tx.execute(statement))).rejects.toThrow('SQLSTATE 42');
     }
@@ -57,7 +76,9 @@ describe.each(storeKinds)('a tenant on %s', (kind) => {
   it('leaves no trace of itself for whoever uses the connection next', async () => {
     await Promise.all(Array.from({ length: 8 }, () => count('queries', mine.as)));
     const left = await Promise.all(
-      Array.from({ length: 8 }, () => store.background((tx) => rowsOf<{ t: string | null }>(tx, sql`select current_setting('replymesh.tenant', true) as t`))),
+      Array.from({ length: 8 }, () =>
+        store.background((tx) => rowsOf<{ t: string | null }>(tx, sql`select current_setting('replymesh.tenant', true) as t`)),
+      ),
     );
     expect(left.flat().filter((row) => row.t)).toEqual([]);
   });

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { Redis } from 'ioredis';
-import pg from 'pg';
 import { RichClientError } from 'nice-grpc-error-details';
+import pg from 'pg';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
@@ -27,7 +27,11 @@ export type StoreKind = 'PGlite' | 'Postgres';
 const SERVER = { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 20_000, drainMs: 200 };
 
 /** A database of its own on the server of DATABASE_URL. */
-export async function scratchDatabase(): Promise<{ url: string; query: (text: string) => Promise<pg.QueryResult>; close(): Promise<void> }> {
+export async function scratchDatabase(): Promise<{
+  url: string;
+  query: (text: string) => Promise<pg.QueryResult>;
+  close(): Promise<void>;
+}> {
   const admin = new pg.Client(process.env['DATABASE_URL']);
   await admin.connect();
   const name = `replymesh_test_${randomBytes(6).toString('hex')}`;
@@ -75,7 +79,11 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
   const parts = { store, cache, embedder, inference: connection.client, now: () => clock.now };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
   const to = { callee: 'context', target: `127.0.0.1:${server.port}`, timeoutMs: 20_000 };
-  const clients = [connect(ContextServiceDefinition, to), connect(KnowledgeServiceDefinition, to), connect(FeedbackServiceDefinition, to)] as const;
+  const clients = [
+    connect(ContextServiceDefinition, to),
+    connect(KnowledgeServiceDefinition, to),
+    connect(FeedbackServiceDefinition, to),
+  ] as const;
   return {
     clock,
     cache,
@@ -171,7 +179,10 @@ export const aQuery = (fields: Partial<Query> & { intent?: string; action?: Acti
 export const reasonOf = (call: Promise<unknown>): Promise<string | undefined> =>
   call.then(
     () => 'it succeeded',
-    (error: unknown) => (error instanceof RichClientError ? error.extra.flatMap((d) => (d.$type === 'google.rpc.ErrorInfo' ? [d.reason] : []))[0] : String(error)),
+    (error: unknown) =>
+      error instanceof RichClientError
+        ? error.extra.flatMap((d) => (d.$type === 'google.rpc.ErrorInfo' ? [d.reason] : []))[0]
+        : String(error),
   );
 
 /** Asks again until the condition holds; the test's own time limit ends it. */

@@ -10,7 +10,9 @@ import { rowsOf, type Transaction } from './store.js';
  */
 export async function ensureVectorColumn(db: Transaction): Promise<boolean> {
   if (!(await hasExtension(db))) {
-    log.warn('this Postgres lacks the extension pgvector: knowledge search compares every passage. Install it and start again for an index.');
+    log.warn(
+      'this Postgres lacks the extension pgvector: knowledge search compares every passage. Install it and start again for an index.',
+    );
     return false;
   }
   const [column] = await rowsOf<{ type: string }>(
@@ -42,7 +44,10 @@ async function hasExtension(db: Transaction): Promise<boolean> {
     await db.execute(sql`create extension if not exists vector`);
     return true;
   } catch (error) {
-    log.warn({ error: describeError(error) }, 'this database user may not create the extension pgvector: let a superuser run "create extension vector"');
+    log.warn(
+      { error: describeError(error) },
+      'this database user may not create the extension pgvector: let a superuser run "create extension vector"',
+    );
     return false;
   }
 }

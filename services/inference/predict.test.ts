@@ -64,7 +64,7 @@ describe('an answer', () => {
           expect(Math.abs(actual - wanted), `${what} of "${text.slice(0, 40)}" in ${space}`).toBeLessThanOrEqual(
             TOLERANCE * Math.max(1, Math.abs(wanted)),
           );
-        expected.probabilities.forEach((p, i) => close(evidence!.probabilities[i]!, p, `probability ${i}`));
+        for (const [i, p] of expected.probabilities.entries()) close(evidence!.probabilities[i]!, p, `probability ${i}`);
         if (expected.predictiveEntropy !== undefined) {
           close(evidence!.predictiveNats, expected.predictiveEntropy, 'predictive entropy');
           close(evidence!.expectedNats, expected.expectedEntropy!, 'expected entropy');
