@@ -18,9 +18,12 @@ export interface Within {
 /** What a handler gets beside the request. `signal` is aborted when the caller leaves or the deadline passes: pass it on. */
 export type Call = CallContext & Within & { readonly log: Logger };
 
+const SIGNAL_GRACE_MS = 100;
+
 /** The mesh's own work outside of any call, for example a relay. */
 export function background(work: { tenant: string; timeoutMs: number; signal?: AbortSignal }): Within {
-  const timeout = AbortSignal.timeout(work.timeoutMs);
+  // The deadline speaks first (DEADLINE_EXCEEDED); the signal is for work that knows no deadline.
+  const timeout = AbortSignal.timeout(work.timeoutMs + SIGNAL_GRACE_MS);
   return {
     principal: { tenant: work.tenant, subject: 'replymesh', scopes: new Set() },
     deadline: new Date(Date.now() + work.timeoutMs),

@@ -1,3 +1,4 @@
+import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { connect } from '../../lib/client.js';

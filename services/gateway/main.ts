@@ -1,3 +1,4 @@
+import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';

@@ -110,7 +110,8 @@ describe('an answer', () => {
     expect(plain.confidence).toBe(plain.intents[0]!.score);
     expect(plain.confidence).toBeGreaterThan(0.8);
     expect(plain.outOfScope!.isOutOfScope).toBe(false);
-    expect(plain.predictionSet!.labels[0]).toBe('cancel_order');
+    // The shipped bundle has no sets (docs: absent when the space has no calibration for them).
+    expect(plain.predictionSet).toBeUndefined();
     const foreign = await ask('what is the capital of the moon and how many sheep live there');
     expect(foreign.outOfScope!.score).toBeGreaterThan(plain.outOfScope!.score);
     expect(foreign.uncertainty!.predictiveEntropy).toBeGreaterThan(plain.uncertainty!.predictiveEntropy);
