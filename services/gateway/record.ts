@@ -35,7 +35,7 @@ export function recorder(context: ContextClient, spool: Spool): Record {
       ...query,
       decision: {
         ...decision,
-        degraded: [...new Set([...decision.degraded, Degradation.CONTEXT_UNAVAILABLE, Degradation.RECORD_SPOOLED])],
+        degraded: [...decision.degraded, Degradation.RECORD_SPOOLED],
       },
     };
     await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
