@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['{lib,services,envoy,cli,test}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // Files start whole meshes: one at a time, so that they do not starve each other.
+    fileParallelism: false,
     env: { REPLYMESH_LOG_LEVEL: 'silent' },
   },
 });
