@@ -218,10 +218,11 @@ def make_sentiment(run: Run, trunk: Path) -> Space:
     # The set has no validation split: a fifth of train chooses the penalty and fits the temperature.
     held, kept = stratified_split(targets, 0.2, config.seed)
     parts = {"train": [rows[i] for i in kept], "held": [rows[i] for i in held]}
-    features = {
-        name: run.work.stage(f"sentiment-{name}-features", [trunk, _texts(part)], lambda f, part=part: stages.make_features(f, trunk, _texts(part), config.max_tokens))
-        for name, part in parts.items()
-    }
+    def features_of(name: str) -> Path:
+        texts = _texts(parts[name])
+        return run.work.stage(f"sentiment-{name}-features", [trunk, texts], lambda f: stages.make_features(f, trunk, texts, config.max_tokens))
+
+    features = {name: features_of(name) for name in parts}
     linear = _linear(run, "sentiment", features["train"], targets[kept], features["held"], targets[held])
     space = run.work.stage("sentiment-space", [linear], lambda f: stages.make_linear_space(f, "sentiment", stages.load_linear(linear)))
     runner = _runner(run, trunk, space, None)
