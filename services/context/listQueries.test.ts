@@ -51,16 +51,15 @@ describe.each(storeKinds)('the list of queries on %s', (kind) => {
     const t = newTenant();
     const rows = queries(23);
     await insert(rows, t.as);
-    const filters = fc.record(
-      {
-        customerId: fc.constantFrom('c-0', 'c-1', 'nobody'),
-        intent: fc.constantFrom('cancel_order', 'get_refund'),
-        action: fc.constantFrom(Action.AUTO, Action.ESCALATE, Action.DRAFT),
-        startTime: fc.integer({ min: -1, max: 5 }).map((s) => new Date(START + s * 1000)),
-        endTime: fc.integer({ min: -1, max: 5 }).map((s) => new Date(START + s * 1000)),
-      },
-      { requiredKeys: [] },
-    );
+    const at = fc.integer({ min: 0, max: 4 }).map((second) => new Date(START + second * 1000));
+    const rarely = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 2 });
+    const filters = fc.record({
+      customerId: rarely(fc.constantFrom('c-0', 'c-1', 'nobody')),
+      intent: rarely(fc.constantFrom('cancel_order', 'get_refund')),
+      action: rarely(fc.constantFrom(Action.AUTO, Action.ESCALATE, Action.DRAFT)),
+      startTime: rarely(at),
+      endTime: rarely(at),
+    });
     const matches = (f: Partial<ListQueriesRequest>) => (q: Query) =>
       (!f.customerId || q.customerId === f.customerId) &&
       (!f.intent || q.decision?.intents[0]?.label === f.intent) &&
@@ -75,7 +74,7 @@ describe.each(storeKinds)('the list of queries on %s', (kind) => {
       await insert([one], t.as);
     };
     await fc.assert(
-      fc.asyncProperty(filters, fc.integer({ min: 1, max: 30 }), async (filter, pageSize) => {
+      fc.asyncProperty(filters, fc.integer({ min: 1, max: 7 }), async (filter, pageSize) => {
         const expected = newestFirst(rows.filter(matches(filter)));
         expect(await walk({ ...filter, pageSize }, t.as, storeOneMore)).toEqual(expected);
       }),
@@ -107,7 +106,7 @@ describe.each(storeKinds)('the list of queries on %s', (kind) => {
 
   it('ends a page early rather than send more than a message holds', async () => {
     const { as } = newTenant();
-    const large = Array.from({ length: 45 }, () => aQuery({ text: 'x'.repeat(90_000) }));
+    const large = Array.from({ length: 60 }, () => aQuery({ text: 'x'.repeat(90_000) }));
     await insert(large, as);
     expect((await walk({ pageSize: 200 }, as)).sort()).toEqual(large.map((q) => q.id).sort());
   });

@@ -139,7 +139,8 @@ const CURES: Readonly<Record<string, string>> = {
   '28P01': 'The password is wrong: correct DATABASE_URL.',
   '28000': 'The user may not sign in: correct DATABASE_URL or pg_hba.conf.',
   '3D000': 'There is no such database: create it, or correct DATABASE_URL.',
-  '42501': 'The user may not change the schema: let it create roles, tables and policies (CREATEROLE, and CREATE on schema public).',
+  '42501':
+    'The user may not change the schema: make it the owner of the database with CREATEROLE, or a member of replymesh_app and replymesh_background.',
 };
 const whyRefused = (url: string, error: unknown): string => {
   const code = codeOf(error);

@@ -84,9 +84,9 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
 
   it('refuse a request id that stands for another request, and store nothing then', async () => {
     const t = newTenant();
-    await record(aQuery({ requestId: 'r-1' }), t.as, print('one'));
-    expect(await reasonOf(record(aQuery({ requestId: 'r-1' }), t.as, print('other')))).toBe('REQUEST_ID_REUSED');
-    expect((await countsOf(t)).queries).toBe(1);
+    await record(aQuery({ requestId: 'r-1', customerId: 'c-1' }), t.as, print('one'));
+    expect(await reasonOf(record(aQuery({ requestId: 'r-1', customerId: 'c-1' }), t.as, print('other')))).toBe('REQUEST_ID_REUSED');
+    expect(await countsOf(t)).toMatchObject({ queries: 1, interactions: 1, events: ['QueryProcessed'] });
   });
 
   it('let many callers in at once, each with its own answer', async () => {
@@ -161,6 +161,7 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
       const { as } = newTenant();
       const first = aQuery({ requestId: 'r-1' });
       await record(first, as);
+      await record(aQuery({ requestId: 'r-2' }), as);
       mesh.clock.now = new Date(mesh.clock.now.getTime() + 24 * HOUR_MS - 1);
       expect((await reserve('r-1', newQueryId(), as)).outcome?.$case).toBe('completed');
       mesh.clock.now = new Date(mesh.clock.now.getTime() + 1);
@@ -168,6 +169,8 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
       expect((await reserve('r-1', second.id, as, print('quite another'))).outcome?.$case).toBe('reserved');
       expect(await record(second, as, print('quite another'))).toEqual({ query: second, created: true });
       expect(await record(first, as)).toEqual({ query: first, created: false });
+      const unreserved = aQuery({ requestId: 'r-2' });
+      expect(await record(unreserved, as)).toEqual({ query: unreserved, created: true });
     });
   });
 });

@@ -188,6 +188,8 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
 
     it('does not wait for ever for a server that is silent', async () => {
       const { as } = newTenant();
+      // Every connection of the pool is open by now, so that it is a statement that hangs.
+      await Promise.all(Array.from({ length: 8 }, () => mesh.context.listQueries({}, as)));
       proxy.state.silent = true;
       expect(await reasonOf(mesh.context.getQuery({ id: aQuery().id }, as))).toBe('STORE_UNREACHABLE');
       proxy.state.silent = false;
