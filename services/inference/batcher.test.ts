@@ -18,6 +18,12 @@ describe('the next batch', () => {
     ]);
   });
 
+  it('takes in narrower texts while it is small, but not much narrower ones, and none once it is large enough', () => {
+    expect(idsOf(nextBatch([entry(1, 16), entry(2, 12), entry(3, 4), entry(4, 20), entry(5, 16)], 16)[0])).toEqual([1, 5, 2]);
+    const many = [entry(1), entry(2), entry(3), entry(4), entry(5, 12)];
+    expect(idsOf(nextBatch(many, 16)[0])).toEqual([1, 2, 3, 4]);
+  });
+
   it('is small when its texts are long, so that short ones behind it do not wait', () => {
     const queue = Array.from({ length: 40 }, (_, i) => entry(i, 256));
     expect(nextBatch(queue, 32)[0]).toHaveLength(4);

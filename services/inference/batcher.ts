@@ -36,6 +36,10 @@ export interface BatcherLimits {
 const WIDTHS = [8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 192];
 /** Most tokens in one batch, padding counted in: a batch of long texts must not hold up the short ones behind it. */
 const MAX_BATCH_TOKENS = 1024;
+/** Rows at which a batch has earned its fixed cost. Measured: a text takes 1.7 times as long alone as in a batch of 4, which is as good as 16. */
+const ENOUGH_ROWS = 4;
+/** Most padding that a row takes to join a batch of wider ones. */
+const MOST_EXTRA_PADDING = 8;
 const RETRY_LEAST_MS = 20;
 const RETRY_MOST_MS = 5000;
 
@@ -70,7 +74,7 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
       scheduled = false;
       dropAborted();
       while (queue.length > 0 && workers.idle > 0) {
-        const [batch, rest] = nextBatch(queue, limits.maxBatch);
+        const [batch, rest] = nextBatch(queue, workers.bearsCompany ? limits.maxBatch : 1);
         queue = rest;
         void start(batch);
       }
@@ -122,19 +126,21 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
   return { run };
 }
 
-/** The oldest entry and those of its kind behind it, as many as fit into a batch; and what is left, in order. */
+/**
+ * The oldest entry and those of its kind and width behind it, as many as fit into a batch; where these are few, somewhat narrower ones,
+ * padded. And what is left, in order.
+ */
 export function nextBatch<E extends Waiting>(queue: readonly E[], maxBatch: number): [batch: E[], rest: E[]] {
   const oldest = queue[0];
   if (!oldest) return [[], []];
   const room = oldest.alone ? 1 : Math.max(1, Math.min(maxBatch, Math.floor(MAX_BATCH_TOKENS / oldest.width)));
-  const batch: E[] = [];
-  const rest: E[] = [];
-  for (const entry of queue) {
-    const fits =
-      batch.length < room && (entry === oldest || (!entry.alone && entry.width === oldest.width && entry.task.space === oldest.task.space));
-    (fits ? batch : rest).push(entry);
-  }
-  return [batch, rest];
+  const kin = queue.filter((entry) => entry !== oldest && !entry.alone && entry.task.space === oldest.task.space);
+  const same = kin.filter((entry) => entry.width === oldest.width);
+  const narrower = kin.filter((entry) => entry.width < oldest.width && entry.width >= oldest.width - MOST_EXTRA_PADDING);
+  const fillers = narrower.slice(0, Math.max(0, ENOUGH_ROWS - 1 - same.length));
+  const batch = [oldest, ...same, ...fillers].slice(0, room);
+  const taken = new Set(batch);
+  return [batch, queue.filter((entry) => !taken.has(entry))];
 }
 
 function batchOf(entries: readonly Entry[], padTokenId: number): Batch {

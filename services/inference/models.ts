@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace, Stage } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
 import { type Bundle, declaredFile, readBundleFile } from './bundle.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
+import { probe, repeated } from './probe.js';
 
 /** Texts of about one length that run together. */
 export interface Batch {
@@ -31,6 +31,8 @@ export interface RowResult {
 
 /** The sessions of one bundle, for one thread: `run` blocks it. */
 export interface Models {
+  /** Whether texts may run together: whether no answer depends on the texts beside it, to the bit. */
+  readonly bearsCompany: boolean;
   run(batch: Batch): Promise<RowResult[]>;
 }
 
@@ -78,51 +80,13 @@ export async function openModels(bundle: BundleFiles): Promise<Models> {
       sentiment: sentiment?.[row]?.probabilities,
     }));
   };
-  const leastRows = await probe(bundle, runBatch);
+  const { leastRows, bearsCompany } = await probe(bundle, runBatch);
   const run = async (batch: Batch): Promise<RowResult[]> => {
     const rows = batch.lengths.length;
     return rows < leastRows ? (await runBatch(repeated(batch, leastRows))).slice(0, rows) : runBatch(batch);
   };
-  return { run };
+  return { bearsCompany, run };
 }
-
-/**
- * Runs some rows in every space and one of full length: the shapes that the manifest promises, before any customer asks.
- * @returns least rows that a batch is to have. Some of onnxruntime's kernels (ReduceSum, ReduceMean) add in another order when there is one row
- * alone; where that changes a bit, a lone row runs twice, so that an answer never depends on the company that its text had.
- */
-async function probe({ dir, manifest }: BundleFiles, run: Models['run']): Promise<1 | 2> {
-  try {
-    await run(probeBatch(undefined, 1, manifest.tokenizer.maxTokens));
-    let exactAlone = true;
-    for (const { name } of manifest.spaces) {
-      const together = await run(probeBatch(name, 4, 16));
-      // The first row of a batch of one is the first row of every other.
-      exactAlone &&= isDeepStrictEqual((await run(probeBatch(name, 1, 16)))[0], together[0]);
-    }
-    return exactAlone ? 1 : 2;
-  } catch (error) {
-    throw new StartError(`Bundle ${dir}: a first run failed: ${(error as Error).message} Export the bundle again.`);
-  }
-}
-
-/** Rows of small ids, which every vocabulary has, each row different. */
-const probeBatch = (space: string | undefined, rows: number, width: number): Batch => ({
-  space,
-  width,
-  ids: Int32Array.from({ length: rows * width }, (_, i) => (i * 7) % 97),
-  lengths: new Int32Array(rows).fill(width),
-  seeds: Uint32Array.from({ length: rows * 4 }, (_, i) => i + 1),
-});
-
-/** The same row as often as asked for. */
-const repeated = ({ space, width, ids, lengths, seeds }: Batch, times: number): Batch => ({
-  space,
-  width,
-  ids: Int32Array.from({ length: ids.length * times }, (_, i) => ids[i % ids.length]!),
-  lengths: Int32Array.from({ length: lengths.length * times }, (_, i) => lengths[i % lengths.length]!),
-  seeds: Uint32Array.from({ length: seeds.length * times }, (_, i) => seeds[i % seeds.length]!),
-});
 
 async function openStages(bundle: BundleFiles, stages: readonly Stage[]): Promise<OpenStage[]> {
   const open: OpenStage[] = [];

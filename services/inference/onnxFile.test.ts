@@ -18,6 +18,7 @@ const tensor = (...fields: Write[]) =>
     for (const field of fields) field(w);
   });
 const location: Write = (w) => w.tag(14, WireType.Varint).int32(1);
+const inside: Write = (w) => w.tag(14, WireType.Varint).int32(0);
 const entry = child(
   13,
   message((w) => w.tag(1, WireType.LengthDelimited).string('location').tag(2, WireType.LengthDelimited).string('/etc/passwd')),
@@ -29,6 +30,7 @@ describe('a graph with data outside of its file', () => {
   it.each<[string, Uint8Array]>([
     ['an initializer', in_(tensor(entry, location), 5, 7)],
     ['one that gives a place without saying that it is external', in_(tensor(entry), 5, 7)],
+    ['one that gives a place and says that it is inside', in_(tensor(entry, inside), 5, 7)],
     ['one that says external without a place', in_(tensor(location), 5, 7)],
     ['a constant of a node', in_(tensor(entry), 5, 5, 1, 7)],
     ['a list of tensors of a node', in_(tensor(entry), 10, 5, 1, 7)],
@@ -42,7 +44,6 @@ describe('a graph with data outside of its file', () => {
 
   it('is told from one that holds its data itself', () => {
     const raw = child(9, Uint8Array.of(1, 2, 3, 4));
-    const inside: Write = (w) => w.tag(14, WireType.Varint).int32(0);
     expect(externalTensors(in_(tensor(raw, inside), 5, 7))).toEqual([]);
   });
 

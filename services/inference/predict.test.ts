@@ -45,13 +45,18 @@ const failure = (promise: Promise<unknown>): Promise<RichClientError> =>
     (error) => error as RichClientError,
   );
 
-/** Largest difference that another CPU's kernels may make. */
-const TOLERANCE = 1e-4;
+/**
+ * Another CPU's kernels differ in their last bits, and where such a bit turns an 8-bit rounding, the answer moves by a step of that.
+ * Most answers are the same to `USUAL`; none may move by more than `LARGEST`. Seen between two CPUs: median 0, largest 0.018.
+ */
+const USUAL = 1e-4;
+const LARGEST = 0.03;
 
 describe('an answer', () => {
   it('is what Python computes from the same bundle: bits of the masks, probabilities, entropies and scores', async () => {
     expect(served.bundle.digest).toBe(golden.bundleDigest);
     const { monteCarlo, outOfScope } = served.bundle.defaultSpace;
+    const differences: number[] = [];
     for (const { text, maskStart, spaces } of golden.cases) {
       const seed = seedWords(dropoutSeed(golden.tenant, text, golden.maskDigest));
       const mask = new Uint8Array(monteCarlo!.width);
@@ -60,10 +65,11 @@ describe('an answer', () => {
       const { ids } = served.tokenize(text);
       for (const [space, expected] of Object.entries(spaces)) {
         const { evidence } = await served.batcher.run({ space, ids, seed }, new AbortController().signal);
-        const close = (actual: number, wanted: number, what: string): void =>
-          expect(Math.abs(actual - wanted), `${what} of "${text.slice(0, 40)}" in ${space}`).toBeLessThanOrEqual(
-            TOLERANCE * Math.max(1, Math.abs(wanted)),
-          );
+        const close = (actual: number, wanted: number, what: string): void => {
+          const difference = Math.abs(actual - wanted) / Math.max(1, Math.abs(wanted));
+          differences.push(difference);
+          expect(difference, `${what} of "${text.slice(0, 40)}" in ${space}`).toBeLessThanOrEqual(LARGEST);
+        };
         for (const [i, p] of expected.probabilities.entries()) close(evidence!.probabilities[i]!, p, `probability ${i}`);
         if (expected.predictiveEntropy !== undefined) {
           close(evidence!.predictiveNats, expected.predictiveEntropy, 'predictive entropy');
@@ -80,6 +86,7 @@ describe('an answer', () => {
         }
       }
     }
+    expect(differences.filter((d) => d <= USUAL).length / differences.length).toBeGreaterThan(0.5);
   });
 
   it('is the same to the last byte when the same is asked again, alone or in a crowd', async () => {

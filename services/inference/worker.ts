@@ -13,7 +13,7 @@ export interface WorkerStart {
 export type WorkerOrder = Batch | 'end';
 /** What the thread says. */
 export type WorkerMessage =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly bearsCompany: boolean }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'done'; readonly rows: RowResult[] }
   | { readonly kind: 'failed'; readonly message: string };
@@ -36,7 +36,7 @@ try {
       (error: Error) => say({ kind: 'failed', message: error.message }),
     );
   });
-  say({ kind: 'ready' });
+  say({ kind: 'ready', bearsCompany: models.bearsCompany });
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   say({ kind: 'refused', message: error.message });

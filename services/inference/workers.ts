@@ -18,6 +18,8 @@ export interface Workers {
   readonly alive: number;
   /** Threads that run nothing now. */
   readonly idle: number;
+  /** Whether texts may run together; see `Company`. */
+  readonly bearsCompany: boolean;
   /** The living threads. */
   readonly threads: readonly Worker[];
   /** Runs a batch on an idle thread. @throws WorkerLost when the thread ends first, or none is idle */
@@ -49,7 +51,9 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
   const threads = new Set<Thread>();
   const changeListeners: (() => void)[] = [];
   const aliveListeners: ((alive: number) => void)[] = [];
+  let bearsCompany = false;
   const closing = new AbortController();
+  const replacements = new Set<Promise<void>>();
   const changed = (): void => {
     for (const listener of changeListeners) listener();
   };
@@ -61,7 +65,7 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
 
   const add = async (): Promise<void> => {
     const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
-    await ready(thread.worker);
+    bearsCompany = await ready(thread.worker);
     if (closing.signal.aborted) return end(thread.worker);
     threads.add(thread);
     thread.worker.on('message', (message: WorkerMessage) => {
@@ -76,40 +80,37 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
       thread.job?.reject(new WorkerLost('The thread ended while it ran a batch.'));
       if (!closing.signal.aborted) {
         log.error({ exitCode, alive: threads.size }, 'an inference thread ended and is started again');
-        void replace();
+        replace();
       }
       counted();
     });
     counted();
   };
-  const replace = async (): Promise<void> => {
-    for (let waitMs = RESPAWN_FIRST_MS; !closing.signal.aborted; waitMs = Math.min(2 * waitMs, RESPAWN_MOST_MS)) {
-      const waited = await delay(waitMs, true, { signal: closing.signal }).catch(() => false);
-      if (!waited) return;
-      try {
-        return await add();
-      } catch (error) {
-        log.error({ error }, 'an inference thread could not be started again');
-      }
-    }
+  const replace = (): void => {
+    const replacing = retried(add, closing.signal).finally(() => replacements.delete(replacing));
+    replacements.add(replacing);
   };
 
   const results = await Promise.allSettled(Array.from({ length: count }, add));
   const close = async (): Promise<void> => {
     closing.abort();
-    await Promise.all([...threads].map(({ worker }) => end(worker)));
+    await Promise.all([...replacements, ...[...threads].map(({ worker }) => end(worker))]);
   };
   const failed = results.find((r) => r.status === 'rejected');
   if (failed) {
     await close();
     throw failed.reason;
   }
+  if (!bearsCompany) log.warn('answers of this bundle depend on the texts beside them: each text runs alone, which is slower');
   return {
     get alive() {
       return threads.size;
     },
     get idle() {
       return [...threads].filter((t) => !t.job).length;
+    },
+    get bearsCompany() {
+      return bearsCompany;
     },
     get threads() {
       return [...threads].map((t) => t.worker);
@@ -123,6 +124,19 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     onAlive: (listener) => void aliveListeners.push(listener),
     close,
   };
+}
+
+/** Starts a thread, after a pause that doubles with each failure, until it is there or `signal` fires. */
+async function retried(add: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (let waitMs = RESPAWN_FIRST_MS; ; waitMs = Math.min(2 * waitMs, RESPAWN_MOST_MS)) {
+    const waited = await delay(waitMs, true, { signal }).catch(() => false);
+    if (!waited) return;
+    try {
+      return await add();
+    } catch (error) {
+      log.error({ error }, 'an inference thread could not be started again');
+    }
+  }
 }
 
 function runOn(thread: Thread | undefined, batch: Batch): Promise<RowResult[]> {
@@ -145,11 +159,11 @@ function end(worker: Worker): Promise<void> {
   });
 }
 
-/** Resolves when the thread has opened its sessions. @throws StartError when it refuses the bundle, Error when it ends */
-function ready(worker: Worker): Promise<void> {
+/** Resolves when the thread has opened its sessions, with whether texts may run together. @throws StartError when it refuses the bundle, Error when it ends */
+function ready(worker: Worker): Promise<boolean> {
   return new Promise((resolve, reject) => {
     worker.once('message', (message: WorkerMessage) => {
-      if (message.kind === 'ready') resolve();
+      if (message.kind === 'ready') resolve(message.bearsCompany);
       else reject(message.kind === 'refused' ? new StartError(message.message) : new Error('The thread did not say that it is ready.'));
     });
     // Stays for the thread's life: without a listener a thread's error would end the process. Its exit follows.
