@@ -1,5 +1,18 @@
-/** How Envoy is started with a rendered configuration; several may run side by side. */
-export const envoyCommand = (binary: string, configFile: string): { command: string; args: string[] } => ({
+/**
+ * How Envoy is started with a rendered configuration. Several may run side by side: hot restart, which ties an instance to a number shared
+ * by the whole machine, is off; replicas take its place.
+ * @param options.concurrency worker threads; the edge needs less CPU than what it fronts
+ * @param options.adminAddressFile file that Envoy writes its admin address to
+ */
+export const envoyCommand = (
+  binary: string,
+  configFile: string,
+  options: { concurrency?: number; adminAddressFile?: string } = {},
+): { command: string; args: string[] } => ({
   command: binary,
-  args: ['--config-path', configFile, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'warn', '--drain-time-s', '5'],
+  args: [
+    ...['--config-path', configFile, '--disable-hot-restart', '--log-level', 'warn'],
+    ...['--concurrency', String(options.concurrency ?? 1)],
+    ...(options.adminAddressFile ? ['--admin-address-path', options.adminAddressFile] : []),
+  ],
 });
