@@ -1,107 +1,71 @@
-import { ClientError, createChannel, createClient, Metadata } from 'nice-grpc';
 import { Decision } from '../gen/replymesh/type/v1/decision.js';
-import { ProcessQueryRequest, QueryServiceDefinition, type StreamQueryResponse } from '../gen/replymesh/v1/query_service.js';
+import { ProcessQueryRequest } from '../gen/replymesh/v1/query_service.js';
+import type { Environment } from '../lib/config.js';
 import { openKeys } from '../mesh/keys.js';
-import { renderDecision } from './renderDecision.js';
+import { askGrpc } from './askGrpc.js';
+import { type Asking, type Question, Unreachable } from './asking.js';
+import { askRest } from './askRest.js';
+import { CommandFailed } from './failure.js';
+import { printable, renderDecision } from './renderDecision.js';
 import { knownScopes, settings } from './settings.js';
 
 export interface AskOptions {
   readonly customer?: string;
+  readonly session?: string;
   readonly requestId?: string;
   readonly space?: string;
   readonly stream?: boolean;
   readonly json?: boolean;
+  /** Base URL of a mesh's REST; the local mesh when not given. */
+  readonly url?: string;
 }
+
 const DEADLINE_MS = 30_000;
 
-/** Asks over REST through Envoy, or straight over gRPC where there is no Envoy. */
-export async function ask(text: string, options: AskOptions): Promise<number> {
-  const { httpPort, grpcPort, dataDir, token: given } = settings();
-  const token = given ?? (await (await openKeys(dataDir)).sign({ subject: 'cli', tenant: 'demo', scopes: knownScopes, ttlSeconds: 600 }));
+/** Sends one message to a running mesh and prints its decision. */
+export async function ask(text: string, options: AskOptions, env: Environment, colour: boolean): Promise<number> {
+  const { httpPort, grpcPort, dataDir, token } = settings(env);
   const request = ProcessQueryRequest.fromPartial({
     text,
     customerId: options.customer,
+    sessionId: options.session,
     requestId: options.requestId,
     labelSpace: options.space,
   });
-  const url = `http://127.0.0.1:${httpPort}`;
-  try {
-    if (options.stream) return await finish(await streamed(grpcPort, token, request, options), options);
-    const decision = (await overRest(url, token, request)) ?? (await overGrpc(grpcPort, token, request));
-    return await finish(decision, options);
-  } catch (error) {
-    if (!(error instanceof AskFailed || error instanceof ClientError)) throw error;
-    const refused = error instanceof ClientError && error.code === 14;
-    process.stderr.write(
-      `${refused ? 'No mesh answers here. Start one with "npm start".' : error instanceof ClientError ? error.details : error.message}\n`,
-    );
-    return 1;
-  }
-}
-
-class AskFailed extends Error {}
-
-async function finish(decision: Decision, { json, stream }: AskOptions): Promise<number> {
-  process.stdout.write(
-    json ? `${JSON.stringify(Decision.toJSON(decision))}\n` : renderDecision(decision, { withReply: !stream, colour: colour() }),
-  );
-  return 0;
-}
-
-const colour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
-
-/** Undefined when nothing listens there. */
-async function overRest(url: string, token: string, request: ProcessQueryRequest): Promise<Decision | undefined> {
-  const response = await fetch(`${url}/v1/queries:process`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(ProcessQueryRequest.toJSON(request)),
+  const question: Question = {
+    request,
+    token: token ?? (await (await openKeys(dataDir)).sign({ subject: 'cli', tenant: 'demo', scopes: knownScopes, ttlSeconds: 600 })),
+    streaming: options.stream ?? false,
     signal: AbortSignal.timeout(DEADLINE_MS),
-  }).catch(() => undefined);
-  if (!response) {
-    process.stderr.write(`Nothing answers at ${url}: trying gRPC.\n`);
-    return undefined;
-  }
-  const body = (await response.json()) as { decision?: object; message?: string };
-  if (!response.ok) throw new AskFailed(`${response.status}: ${body.message}`);
-  return Decision.fromJSON(body.decision);
-}
-
-const clientOf = (port: number, token: string) => {
-  const channel = createChannel(`127.0.0.1:${port}`);
-  return {
-    channel,
-    client: createClient(QueryServiceDefinition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${token}` }) } }),
   };
-};
-
-async function overGrpc(port: number, token: string, request: ProcessQueryRequest): Promise<Decision> {
-  const { channel, client } = clientOf(port, token);
+  const print = (asking: Asking): Promise<void> => printAnswer(asking, options, colour);
   try {
-    const { decision } = await client.processQuery(request, { signal: AbortSignal.timeout(DEADLINE_MS) });
-    return decision!;
-  } finally {
-    channel.close();
+    if (options.url !== undefined) await print(askRest(options.url.replace(/\/+$/, ''), question));
+    else await askLocally(`http://127.0.0.1:${httpPort}`, `127.0.0.1:${grpcPort}`, question, print);
+    return 0;
+  } catch (error) {
+    if (error instanceof Unreachable) throw new CommandFailed(`No mesh answers at ${error.address}. Start one with "npm start".`);
+    if (question.signal.aborted)
+      throw new CommandFailed(`There was no answer within ${DEADLINE_MS / 1000} s. Ask again; "doctor" tells what is missing.`);
+    throw error;
   }
 }
 
-async function streamed(port: number, token: string, request: ProcessQueryRequest, { json }: AskOptions): Promise<Decision> {
-  const { channel, client } = clientOf(port, token);
+/** REST through Envoy, or gRPC at the gateway where there is no Envoy. */
+async function askLocally(url: string, address: string, question: Question, print: (asking: Asking) => Promise<void>): Promise<void> {
   try {
-    for await (const { event } of client.streamQuery({ query: request }, { signal: AbortSignal.timeout(DEADLINE_MS) })) {
-      const last = show(event, json ?? false);
-      if (last) return last;
-    }
-    throw new AskFailed('The stream was cut before its last event.');
-  } finally {
-    channel.close();
+    await print(askRest(url, question));
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    process.stderr.write(`Nothing answers at ${url}: asking over gRPC at ${address}.\n`);
+    await print(askGrpc(address, question));
   }
 }
 
-function show(event: StreamQueryResponse['event'], json: boolean): Decision | undefined {
-  if (event?.$case === 'sentence' && !json) process.stdout.write(event.value.text);
-  if (event?.$case === 'error') throw new AskFailed(event.value.message);
-  if (event?.$case !== 'decision') return undefined;
-  if (!json) process.stdout.write('\n\n');
-  return event.value;
+async function printAnswer(asking: Asking, { json, stream }: AskOptions, colour: boolean): Promise<void> {
+  let next = await asking.next();
+  for (; !next.done; next = await asking.next()) if (!json) process.stdout.write(printable(next.value));
+  const decision = next.value;
+  if (json) process.stdout.write(`${JSON.stringify(Decision.toJSON(decision))}\n`);
+  else process.stdout.write(`${stream ? '\n\n' : ''}${renderDecision(decision, { withReply: !stream, colour })}`);
 }

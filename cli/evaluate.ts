@@ -1,15 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
+import { ClientError, Status } from 'nice-grpc';
 import { InferenceServiceDefinition, type PredictResponse } from '../gen/replymesh/inference/v1/inference_service.js';
 import { background } from '../lib/call.js';
 import { connect, type MeshClient } from '../lib/client.js';
-import { isServing } from '../mesh/health.js';
-import { freePort } from '../mesh/ports.js';
-import { ProgramFailed, type Supervised, supervise } from '../mesh/supervised.js';
+import type { Environment } from '../lib/config.js';
+import { CommandFailed } from './failure.js';
+import { startInference } from './inferenceProcess.js';
 import { accuracy, auroc, expectedCalibrationError, type Judged, macroF1, negativeLogLikelihood } from './metrics.js';
 import { type Row, readRows } from './rows.js';
-import { root } from './settings.js';
 
 export interface EvaluateOptions {
   readonly data: string;
@@ -20,91 +19,122 @@ export interface EvaluateOptions {
   readonly json?: boolean;
 }
 type Client = MeshClient<typeof InferenceServiceDefinition>;
+type Figures = Readonly<Record<keyof typeof MEANING, number | null>>;
 
 /** The label of rows that are about nothing in the space. */
 const OUT_OF_SCOPE = 'out_of_scope';
 const CALL_MS = 60_000;
+/** Enough to keep each worker's batches full, few enough for the service's queue. */
 const CONCURRENCY = 8 * availableParallelism();
+/** Asks for every label's probability, so that the true one's is among them. */
+const ALL_INTENTS = 1000;
+const SHOWN_ROWS = 5;
 
-/** Measures a label space on labelled rows through the served models. */
-export async function evaluate(options: EvaluateOptions): Promise<number> {
+const MEANING = {
+  n: 'rows with a label of the space',
+  accuracy: 'share of right intents',
+  macro_f1: 'mean F1 of the intents',
+  nll: 'negative log-likelihood, nats',
+  ece: 'expected calibration error, 15 bins',
+  auroc_misclassification: 'how well low confidence finds mistakes',
+  auroc_out_of_scope: 'how well the score finds what is out of scope',
+  queries_per_second: 'throughput here',
+} as const;
+
+/** Measures a label space on labelled rows, through the served models. */
+export async function evaluate(options: EvaluateOptions, env: Environment, signal: AbortSignal): Promise<number> {
   const rows = await readRows(options.data, options.limit);
-  const outside = options.outOfScope ? (await readRows(options.outOfScope, options.limit)).map((r) => ({ ...r, label: OUT_OF_SCOPE })) : [];
-  const server = options.address ? undefined : await startInference();
+  const outside = options.outOfScope === undefined ? [] : await readRows(options.outOfScope, options.limit);
+  if (options.address === undefined) process.stderr.write('Starting the inference service …\n');
+  const server = options.address === undefined ? await startInference(env, signal) : undefined;
   const target = options.address ?? server!.target;
   const connection = connect(InferenceServiceDefinition, { callee: 'inference', target, timeoutMs: CALL_MS });
   try {
-    const problem = await unknownLabels(connection.client, options.space, rows);
-    if (problem) {
-      process.stderr.write(`${options.data}: ${problem}\n`);
-      return 1;
-    }
-    const figures = await measure(connection.client, options.space, [...rows, ...outside]);
+    signal.throwIfAborted();
+    await refuseUnknownLabels(connection.client, options.space, rows, signal);
+    const all = [...rows, ...outside.map((row) => ({ ...row, label: OUT_OF_SCOPE }))];
+    const { answers, seconds } = await predictAll(connection.client, options.space, all, signal);
+    const figures = figuresOf(all, answers, seconds);
     process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : table(figures));
     return 0;
+  } catch (error) {
+    if (error instanceof ClientError && error.code === Status.UNAVAILABLE) {
+      throw new CommandFailed(`The inference service at ${target} does not answer: ${error.details}`);
+    }
+    throw error;
   } finally {
     await connection.close();
-    await server?.process.stop();
+    await server?.stop();
   }
 }
 
-async function startInference(): Promise<{ target: string; process: Supervised }> {
-  process.stderr.write('Starting the inference service …\n');
-  const port = await freePort();
-  const env = Object.fromEntries(Object.entries(process.env).filter((e): e is [string, string] => e[1] !== undefined));
-  const program = {
-    name: 'inference',
-    command: process.execPath,
-    args: [join(root, 'dist', 'services', 'inference', 'main.js')],
-    env: { ...env, REPLYMESH_LISTEN: `127.0.0.1:${port}`, REPLYMESH_CACHE: 'off', REPLYMESH_LOG_LEVEL: 'warn' },
-    isReady: () => isServing(port),
-  };
-  const started = await supervise(program, () => {}).catch((error: unknown) => {
-    if (!(error instanceof ProgramFailed)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(error.exitCode === 78 ? 78 : 1);
-  });
-  return { target: `127.0.0.1:${port}`, process: started };
+async function refuseUnknownLabels(client: Client, space: string, rows: readonly Row[], signal: AbortSignal): Promise<void> {
+  const { manifest } = await client.describeBundle({}, { within: background({ tenant: 'evaluation', timeoutMs: CALL_MS, signal }) });
+  const spaces = manifest?.spaces ?? [];
+  const known = spaces.find((s) => s.name === space);
+  if (!known) throw new CommandFailed(`Label space "${space}" is not in this bundle. Use one of: ${spaces.map((s) => s.name).join(', ')}.`);
+  const labels = new Set([...known.labels, OUT_OF_SCOPE]);
+  const foreign = rows.filter((row) => !labels.has(row.label));
+  if (foreign.length === 0) return;
+  const shown = foreign.slice(0, SHOWN_ROWS).map((row) => `  ${row.file}:${row.line}: "${row.label}"`);
+  const more = foreign.length > SHOWN_ROWS ? [`  … and ${foreign.length - SHOWN_ROWS} more`] : [];
+  const problem = `${foreign.length} of ${rows.length} rows have labels that the space "${space}" does not know:`;
+  throw new CommandFailed([problem, ...shown, ...more, `Rows about something else are to be labelled ${OUT_OF_SCOPE}.`].join('\n'));
 }
 
-async function unknownLabels(client: Client, space: string, rows: readonly Row[]): Promise<string | undefined> {
-  const { manifest } = await client.describeBundle({}, { within: background({ tenant: 'evaluation', timeoutMs: CALL_MS }) });
-  const known = manifest?.spaces.find((s) => s.name === space);
-  if (!known) return `label space "${space}" is not in this bundle. Use one of: ${manifest?.spaces.map((s) => s.name).join(', ')}.`;
-  const foreign = rows.filter((r) => r.label !== OUT_OF_SCOPE && !known.labels.includes(r.label));
-  if (foreign.length === 0) return undefined;
-  const shown = foreign.slice(0, 5).map((r) => `line ${r.line} "${r.label}"`);
-  return `${foreign.length} rows have labels that the space "${space}" does not know: ${shown.join(', ')}.`;
-}
-
-async function measure(client: Client, space: string, rows: readonly Row[]): Promise<Record<string, number | null>> {
-  const bar = process.stderr.isTTY ? new SingleBar({ format: '{bar} {value}/{total} {eta_formatted}', stream: process.stderr }) : undefined;
-  bar?.start(rows.length, 0);
+async function predictAll(
+  client: Client,
+  labelSpace: string,
+  rows: readonly Row[],
+  signal: AbortSignal,
+): Promise<{ answers: PredictResponse[]; seconds: number }> {
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: '{bar} {value}/{total} {eta_formatted}', stream: process.stderr, gracefulExit: false, clearOnComplete: true })
+    : undefined;
   const answers: PredictResponse[] = new Array(rows.length);
+  // The first failure ends the others: the figures would not be whole.
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
   let next = 0;
-  const started = performance.now();
   const caller = async (): Promise<void> => {
-    for (let i = next++; i < rows.length; i = next++) {
-      const within = background({ tenant: 'evaluation', timeoutMs: CALL_MS });
-      answers[i] = await client.predict({ text: rows[i]!.text, labelSpace: space, intentLimit: 1000 }, { within });
+    for (let i = next++; i < rows.length && !either.aborted; i = next++) {
+      const within = background({ tenant: 'evaluation', timeoutMs: CALL_MS, signal: either });
+      answers[i] = await client
+        .predict({ text: rows[i]!.text, labelSpace, intentLimit: ALL_INTENTS }, { within })
+        .catch((error: unknown) => {
+          const first = !either.aborted;
+          failed.abort();
+          const refused = first && error instanceof ClientError && error.code === Status.INVALID_ARGUMENT;
+          throw refused ? new CommandFailed(`${rows[i]!.file}:${rows[i]!.line}: ${error.details}`) : error;
+        });
       bar?.increment();
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, caller));
-  const seconds = (performance.now() - started) / 1000;
-  bar?.stop();
-  const outScore = (label: boolean): number[] =>
-    answers.flatMap((a, i) => ((rows[i]!.label === OUT_OF_SCOPE) === label && a.outOfScope ? [a.outOfScope.score] : []));
-  const judged = answers.flatMap((a, i) => (rows[i]!.label === OUT_OF_SCOPE ? [] : [judge(rows[i]!, a)]));
+  const started = performance.now();
+  bar?.start(rows.length, 0);
+  try {
+    await Promise.all(Array.from({ length: CONCURRENCY }, caller));
+  } finally {
+    bar?.stop();
+  }
+  return { answers, seconds: (performance.now() - started) / 1000 };
+}
+
+function figuresOf(rows: readonly Row[], answers: readonly PredictResponse[], seconds: number): Figures {
+  const isOutside = (i: number): boolean => rows[i]!.label === OUT_OF_SCOPE;
+  const scores = (outside: boolean): number[] =>
+    answers.flatMap((a, i) => (isOutside(i) === outside && a.outOfScope ? [a.outOfScope.score] : []));
+  const judged = answers.flatMap((answer, i) => (isOutside(i) ? [] : [judge(rows[i]!, answer)]));
   const doubt = (right: boolean): number[] => judged.filter((j) => (j.predicted === j.label) === right).map((j) => 1 - j.confidence);
+  const orNull = (value: number): number | null => (judged.length === 0 ? null : value);
   return {
     n: judged.length,
-    accuracy: accuracy(judged),
-    macro_f1: macroF1(judged),
-    nll: negativeLogLikelihood(judged),
-    ece: expectedCalibrationError(judged),
+    accuracy: orNull(accuracy(judged)),
+    macro_f1: orNull(macroF1(judged)),
+    nll: orNull(negativeLogLikelihood(judged)),
+    ece: orNull(expectedCalibrationError(judged)),
     auroc_misclassification: auroc(doubt(false), doubt(true)),
-    auroc_out_of_scope: auroc(outScore(true), outScore(false)),
+    auroc_out_of_scope: auroc(scores(true), scores(false)),
     queries_per_second: rows.length / seconds,
   };
 }
@@ -113,10 +143,14 @@ const judge = ({ label }: Row, answer: PredictResponse): Judged => ({
   label,
   predicted: answer.intents[0]?.label ?? '',
   confidence: answer.confidence,
-  probability: answer.intents.find((i) => i.label === label)?.score ?? 0,
+  probability: answer.intents.find((intent) => intent.label === label)?.score ?? 0,
 });
 
-const table = (figures: Record<string, number | null>): string =>
+const table = (figures: Figures): string =>
   Object.entries(figures)
-    .map(([name, value]) => `${name.padEnd(26)} ${value === null ? '–' : Number.isInteger(value) ? value : value.toFixed(4)}\n`)
+    .map(([name, value]) => {
+      const shown =
+        value === null ? '–' : name === 'n' ? String(value) : name === 'queries_per_second' ? value.toFixed(1) : value.toFixed(4);
+      return `${name.padEnd(24)} ${shown.padStart(8)}   ${MEANING[name as keyof typeof MEANING]}\n`;
+    })
     .join('');

@@ -1,40 +1,47 @@
-/** One judged row. `scores` are probabilities by label and sum to 1. */
+/** One judged row. */
 export interface Judged {
   readonly label: string;
   readonly predicted: string;
+  /** Calibrated probability of the predicted label. */
   readonly confidence: number;
   /** Probability of the true label. */
   readonly probability: number;
 }
 
-/** Share of right labels. */
-export const accuracy = (rows: readonly Judged[]): number => rows.filter((r) => r.predicted === r.label).length / rows.length;
+/** Probabilities below this count as this much, so that one zero does not make the mean infinite. */
+const FLOOR = 1e-12;
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Share of right labels. NaN without rows, as are the other means. */
+export const accuracy = (rows: readonly Judged[]): number => mean(rows.map((r) => (r.predicted === r.label ? 1 : 0)));
 
 /** Unweighted mean of the labels' F1; labels that neither occur nor are predicted do not count. */
 export function macroF1(rows: readonly Judged[]): number {
-  const labels = [...new Set(rows.flatMap((r) => [r.label, r.predicted]))];
-  const f1 = labels.map((label) => {
-    const both = rows.filter((r) => r.label === label && r.predicted === label).length;
-    const either = rows.filter((r) => r.label === label).length + rows.filter((r) => r.predicted === label).length;
-    return (2 * both) / either;
-  });
-  return f1.reduce((a, b) => a + b, 0) / f1.length;
+  const counts = new Map<string, { right: number; total: number }>();
+  const count = (label: string, right: boolean): void => {
+    const { right: r, total } = counts.get(label) ?? { right: 0, total: 0 };
+    counts.set(label, { right: r + (right ? 1 : 0), total: total + 1 });
+  };
+  for (const { label, predicted } of rows) {
+    count(label, label === predicted);
+    count(predicted, label === predicted);
+  }
+  // Right ones were counted on both sides: 2·TP / (occurrences + predictions) is F1.
+  return mean([...counts.values()].map(({ right, total }) => right / total));
 }
 
 /** Mean negative log-likelihood of the true labels, nats. */
-export const negativeLogLikelihood = (rows: readonly Judged[]): number =>
-  rows.reduce((sum, r) => sum - Math.log(Math.max(r.probability, 1e-12)), 0) / rows.length;
+export const negativeLogLikelihood = (rows: readonly Judged[]): number => mean(rows.map((r) => -Math.log(Math.max(r.probability, FLOOR))));
 
 /** Expected calibration error with equal-width bins (Guo et al. 2017). */
 export function expectedCalibrationError(rows: readonly Judged[], bins = 15): number {
-  const sums = Array.from({ length: bins }, () => ({ n: 0, right: 0, confidence: 0 }));
-  for (const row of rows) {
-    const bin = sums[Math.min(bins - 1, Math.floor(row.confidence * bins))]!;
-    bin.n += 1;
-    bin.right += row.predicted === row.label ? 1 : 0;
-    bin.confidence += row.confidence;
+  const gaps = new Array<number>(bins).fill(0);
+  for (const { confidence, label, predicted } of rows) {
+    const bin = Math.min(bins - 1, Math.floor(confidence * bins));
+    gaps[bin] = gaps[bin]! + (label === predicted ? 1 : 0) - confidence;
   }
-  return sums.reduce((sum, b) => sum + Math.abs(b.right - b.confidence), 0) / rows.length;
+  return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / rows.length;
 }
 
 /** Probability that a positive scores above a negative, ties half (Mann and Whitney 1947). Null when one kind is absent. */
@@ -45,9 +52,10 @@ export function auroc(positives: readonly number[], negatives: readonly number[]
   let rankSum = 0;
   for (let i = 0; i < all.length; ) {
     let j = i;
-    while (j < all.length && all[j]!.score === all[i]!.score) j += 1;
-    const rank = (i + 1 + j) / 2;
-    rankSum += rank * all.slice(i, j).filter((x) => x.positive).length;
+    let positivesHere = 0;
+    for (; j < all.length && all[j]!.score === all[i]!.score; j += 1) positivesHere += all[j]!.positive ? 1 : 0;
+    // Equal scores share the mean of their ranks i + 1 … j.
+    rankSum += ((i + 1 + j) / 2) * positivesHere;
     i = j;
   }
   const p = positives.length;

@@ -1,39 +1,97 @@
-import { Action, type Decision, DecisionReason, Degradation, PriorityCause, PriorityLevel } from '../gen/replymesh/type/v1/decision.js';
+import {
+  Action,
+  type Decision,
+  DecisionReason,
+  Degradation,
+  PriorityCause,
+  PriorityLevel,
+  SentimentLabel,
+  type Timings,
+} from '../gen/replymesh/type/v1/decision.js';
 
-const BAR = 20;
-const words = (name: string | undefined): string => (name ?? 'unknown').toLowerCase().replaceAll('_', ' ');
+const WIDTH = 80;
+const BAR = 24;
+const INTENTS = 3;
+const COLOUR = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
+
+export interface RenderOptions {
+  /** False when the reply was streamed already. */
+  readonly withReply: boolean;
+  readonly colour: boolean;
+}
 
 /** A decision for a person at a terminal, in 80 columns. */
-export function renderDecision(decision: Decision, options: { withReply: boolean; colour: boolean }): string {
-  const paint = (code: number, text: string): string => (options.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const actionColour = decision.action === Action.AUTO ? 32 : decision.action === Action.DRAFT ? 33 : 31;
-  const lines = [`${paint(actionColour, (Action[decision.action] ?? '?').padEnd(9))} ${words(DecisionReason[decision.reason])}`];
-  for (const { label, score } of decision.intents.slice(0, 3)) {
-    lines.push(`  ${label.padEnd(26)} ${'█'.repeat(Math.round(score * BAR)).padEnd(BAR, '·')} ${(score * 100).toFixed(1).padStart(5)} %`);
-  }
-  const { uncertainty: u, priority: p } = decision;
-  if (u)
-    lines.push(
-      `  uncertainty ${u.predictiveEntropy.toFixed(3)} nats, of which the model's own ${u.mutualInformation.toFixed(3)} (${u.samples} samples)`,
-    );
-  if (p)
-    lines.push(
-      `  priority ${words(PriorityLevel[p.level])}${p.reasons.length > 0 ? `: ${p.reasons.map((r) => words(PriorityCause[r.cause])).join(', ')}` : ''}`,
-    );
-  if (decision.degraded.length > 0) lines.push(paint(33, `  degraded: ${decision.degraded.map((d) => words(Degradation[d])).join(', ')}`));
-  if (decision.summary) lines.push(`  ${decision.summary}`);
-  if (options.withReply && decision.reply) lines.push('', decision.reply.text);
-  for (const { articleId, title } of decision.reply?.citations ?? []) lines.push(paint(2, `  [${articleId}] ${title}`));
-  const t = decision.timings;
-  if (t) {
-    const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`;
-    lines.push(
-      '',
-      paint(
-        2,
-        `${decision.id}  ${ms(t.totalUs)} (context ${ms(t.contextUs)}, inference ${ms(t.inferenceUs)}, search ${ms(t.searchUs)}, reply ${ms(t.generationUs)})`,
-      ),
-    );
-  }
-  return `${lines.join('\n')}\n`;
+export function renderDecision(decision: Decision, { withReply, colour }: RenderOptions): string {
+  const paint = (kind: keyof typeof COLOUR, text: string): string => (colour ? `\u001b[${COLOUR[kind]}m${text}\u001b[0m` : text);
+  const reply = withReply ? decision.reply?.text : undefined;
+  const facts = factsOf(decision).flatMap(([name, value]) =>
+    wrapped(printable(value), WIDTH - 17).map((line, i) => `  ${paint('dim', (i === 0 ? name : '').padEnd(13))}  ${line}`),
+  );
+  const sections = [
+    [`${paint(actionColour(decision.action), Action[decision.action] ?? '?')}  ${words(DecisionReason[decision.reason])}`],
+    decision.intents.slice(0, INTENTS).map(({ label, score }, i) => {
+      const bar = '█'.repeat(Math.round(score * BAR)).padEnd(BAR, '·');
+      const line = `  ${clipped(printable(label), 36).padEnd(36)}  ${bar}  ${(score * 100).toFixed(1).padStart(5)} %`;
+      return i === 0 ? paint('bold', line) : line;
+    }),
+    facts,
+    reply ? wrapped(printable(reply), WIDTH - 2).map((line) => `  ${line}`.trimEnd()) : [],
+    (decision.reply?.citations ?? []).map((c) => paint('dim', `  [${printable(c.articleId)}] ${printable(c.title)}`)),
+    [...(decision.timings ? [paint('dim', timingLine(decision.timings))] : []), paint('dim', decision.id)],
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join('\n')}\n`)
+    .join('\n');
+}
+
+function factsOf(decision: Decision): (readonly [string, string])[] {
+  const { uncertainty: u, outOfScope, sentiment, priority: p, predictionSet } = decision;
+  const facts: (readonly [string, string] | undefined)[] = [
+    u && [
+      'uncertainty',
+      `${u.predictiveEntropy.toFixed(3)} nats, ${u.mutualInformation.toFixed(3)} of them the model's own (${u.samples} samples)`,
+    ],
+    predictionSet && [
+      'likely',
+      `${predictionSet.labels.join(', ')} (holds the true one in ${Math.round(predictionSet.coverage * 100)} % of cases)`,
+    ],
+    outOfScope && ['out of scope', `${outOfScope.isOutOfScope ? 'yes' : 'no'} (${outOfScope.score.toFixed(2)})`],
+    sentiment && ['tone', words(SentimentLabel[sentiment.label])],
+    p && [
+      'priority',
+      [words(PriorityLevel[p.level]), p.reasons.map((r) => words(PriorityCause[r.cause])).join(', ')].filter(Boolean).join(': '),
+    ],
+    decision.degraded.length > 0 ? ['degraded', decision.degraded.map((d) => words(Degradation[d])).join(', ')] : undefined,
+    decision.summary ? ['for you', decision.summary] : undefined,
+    decision.suggestedActions.length > 0 ? ['next', decision.suggestedActions.map((a) => a.label || a.action).join(' · ')] : undefined,
+  ];
+  return facts.filter((fact) => fact !== undefined);
+}
+
+function timingLine(t: Timings): string {
+  const stages = { context: t.contextUs, models: t.inferenceUs, search: t.searchUs, reply: t.generationUs, record: t.recordUs };
+  const parts = Object.entries(stages).map(([name, us]) => `${name} ${(us / 1000).toFixed(1)}`);
+  return `${(t.totalUs / 1000).toFixed(1)} ms: ${parts.join(', ')}`;
+}
+
+const words = (name: string | undefined): string => (name ?? 'unknown').toLowerCase().replaceAll('_', ' ');
+const clipped = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
+const actionColour = (action: Action): keyof typeof COLOUR =>
+  action === Action.AUTO ? 'green' : action === Action.DRAFT ? 'yellow' : 'red';
+
+/** Without control characters, which a customer's text or a model's reply could steer a terminal with. Line ends stay. */
+export const printable = (text: string): string => text.replace(/[^\P{Cc}\n]|\p{Bidi_Control}/gu, ' ');
+
+/** Lines of at most `width` characters, broken at blanks; a longer word has a line of its own. */
+export function wrapped(text: string, width: number): string[] {
+  return text.split('\n').flatMap((paragraph) => {
+    const lines = [''];
+    for (const word of paragraph.split(' ').filter(Boolean)) {
+      const last = lines.at(-1)!;
+      if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+      else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+    }
+    return lines;
+  });
 }

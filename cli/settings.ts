@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, declare, parseConfig, secret } from '../lib/config.js';
+import { ConfigError, type ConfigOf, declare, type Environment, parseConfig, secret } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
 import { StartError } from '../lib/errors.js';
 import { packageRoot } from '../lib/packageRoot.js';
@@ -9,15 +9,16 @@ import { StartConfig } from '../mesh/start.js';
 export const root = fileURLToPath(packageRoot);
 export const cacheDir = join(root, '.cache');
 
+/** What the commands read from the environment: where `npm start` puts a mesh, and a token for one of somebody else. */
 const CliConfig = declare({
   ...StartConfig,
   token: secret({ env: 'REPLYMESH_TOKEN', optional: true, doc: 'Token to send; one of the embedded key when not set.' }),
 });
 
-/** The environment of a command. @throws StartError with every mistake (exit 78) */
-export function settings(): { httpPort: number; grpcPort: number; dataDir: string; token: string | undefined } {
+/** @throws StartError with every mistake (exit 78) */
+export function settings(env: Environment): ConfigOf<typeof CliConfig> {
   try {
-    return parseConfig(CliConfig, process.env);
+    return parseConfig(CliConfig, env);
   } catch (error) {
     throw error instanceof ConfigError ? new StartError(error.message) : error;
   }
@@ -25,3 +26,7 @@ export function settings(): { httpPort: number; grpcPort: number; dataDir: strin
 
 /** Every scope that a public method asks for. */
 export const knownScopes: readonly string[] = [...new Set([...methods.values()].flatMap((m) => m.requiredScope ?? []))].sort();
+
+/** The variables that are set, for a child process. */
+export const setVariables = (env: Environment): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
