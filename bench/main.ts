@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type Mesh, startMesh } from '../mesh/mesh.js';
+import { startDriver } from './driverProcess.js';
+import { measure } from './plan.js';
+import { document, tables } from './report.js';
+
+interface Options {
+  readonly seconds: number;
+  readonly callers: readonly number[];
+  readonly postgres?: boolean;
+  readonly json?: boolean;
+}
+/** A tenant of its own, so that no figures or queries of others are mixed in. */
+const TENANT = 'bench';
+const MAX_CALLERS = 1000;
+const MAX_SECONDS = 600;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const whole = (raw: string, max: number): number => {
+  const value = Number(raw);
+  if (!/^\d+$/.test(raw) || value < 1 || value > max) throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}.`);
+  return value;
+};
+
+/** What the mesh gets from the environment: how it is tuned, but neither stores nor language model that were not asked for. */
+function meshEnv(postgres: boolean): Record<string, string> {
+  const given = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const left = given.filter(
+    ([name]) => name !== 'REDIS_URL' && !name.startsWith('REPLYMESH_LLM_') && (postgres || name !== 'DATABASE_URL'),
+  );
+  return {
+    ...Object.fromEntries(left),
+    REPLYMESH_CACHE: 'off',
+    REPLYMESH_LOG_LEVEL: 'error',
+    REPLYMESH_CALLER_LIMIT: '1000000',
+    REPLYMESH_SEED_TENANT: TENANT,
+  };
+}
+
+async function bench(options: Options, signal: AbortSignal): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'replymesh-bench-'));
+  let mesh: Mesh | undefined;
+  const driver = startDriver();
+  try {
+    say('Starting a mesh of its own …');
+    const env = meshEnv(options.postgres ?? false);
+    mesh = await startMesh({
+      dataDir,
+      httpPort: 0,
+      grpcPort: 0,
+      env,
+      edge: { ratePerSecond: 1_000_000 },
+      withEnvoy: true,
+      onOutput: () => {},
+    });
+    if (mesh.withoutHttp) say(`No REST: ${mesh.withoutHttp}`);
+    signal.throwIfAborted();
+    const token = await mesh.keys.sign({ subject: 'bench', tenant: TENANT, scopes: ['queries.write'], ttlSeconds: 86_400 });
+    const report = await measure(mesh, driver, { ...options, tenant: TENANT, token }, say, signal);
+    const setting = {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown processor',
+      cores: cpus().length,
+      node: process.versions.node,
+      database: options.postgres ? ('postgres' as const) : ('embedded' as const),
+      secondsPerRun: options.seconds,
+    };
+    process.stdout.write(options.json ? `${JSON.stringify(document(report, setting))}\n` : tables(report, setting));
+  } finally {
+    await driver.close();
+    await mesh?.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+const program = new Command('bench')
+  .description('Measures a mesh of its own, caches off, and prints where the time goes.')
+  .option('--seconds <n>', 'length of each run', (raw) => whole(raw, MAX_SECONDS), 10)
+  .option(
+    '--callers <list>',
+    'callers at once, with commas between them',
+    (raw) => raw.split(',').map((n) => whole(n.trim(), MAX_CALLERS)),
+    [1, 8, 32, 128],
+  )
+  .option('--postgres', `use DATABASE_URL instead of the embedded database; rows stay there under the tenant "${TENANT}"`)
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', '\nExample: npm run bench -- --seconds 5 --callers 1,32')
+  .exitOverride();
+
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    if (!interrupted.signal.aborted) say('Stopping …');
+    interrupted.abort();
+  });
+}
+try {
+  program.parse();
+  const options = program.opts<Options>();
+  if (options.postgres && !process.env['DATABASE_URL'])
+    program.error('--postgres needs DATABASE_URL, such as postgres://user@127.0.0.1:5432/bench.');
+  await bench(options, interrupted.signal);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    if (!interrupted.signal.aborted) say(error instanceof Error ? error.message : String(error));
+    process.exitCode = interrupted.signal.aborted ? 130 : 1;
+  }
+}
