@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{lib,services,envoy,cli,test}/**/*.test.ts'],
+    include: ['{lib,services,envoy,cli,bench,docs,test}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
     // Files start whole meshes: one at a time, so that they do not starve each other.

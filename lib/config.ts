@@ -10,6 +10,8 @@ export interface Setting<T> {
   readonly form: string;
   readonly parse: (raw: string) => { value: T } | undefined;
   readonly default?: T | undefined;
+  /** What the reference says of a default that differs from machine to machine. */
+  readonly defaultDoc?: string | undefined;
   readonly optional: boolean;
   readonly secret: boolean;
 }
@@ -20,12 +22,14 @@ interface Common<T> {
   env: string;
   doc: string;
   default?: T;
+  defaultDoc?: string;
 }
-type Optional<T> = Omit<Common<T>, 'default'> & { optional: true };
+type Optional<T> = Omit<Common<T>, 'default' | 'defaultDoc'> & { optional: true };
 
 function setting<T>(spec: Common<T> | Optional<T>, form: string, parse: Setting<T>['parse'], secret = false): Setting<T> {
   const optional = 'optional' in spec;
-  return { env: spec.env, doc: spec.doc, default: optional ? undefined : spec.default, optional, form, parse, secret };
+  const fallback = optional ? {} : { default: spec.default, defaultDoc: spec.defaultDoc };
+  return { env: spec.env, doc: spec.doc, ...fallback, optional, form, parse, secret };
 }
 
 /** Keeps the types of a declaration; every setting is read from one environment variable. */

@@ -18,6 +18,7 @@ export const InferenceConfig = declare({
     min: 1,
     max: 256,
     default: availableParallelism(),
+    defaultDoc: 'one for each core',
     doc: 'Threads that run the models; each takes one core and a copy of the sessions.',
   }),
   maxBatch: integer({ env: 'REPLYMESH_INFERENCE_MAX_BATCH', min: 1, max: 256, default: 16, doc: 'Most texts that run together.' }),
