@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Action, DecisionReason, Degradation, ReplyOrigin } from '../gen/replymesh/type/v1/decision.js';
+import { type LlmServer, startLlmServer } from './llmServer.js';
+import { startTestMesh, type TestMesh } from './mesh.js';
+
+let llm: LlmServer;
+let t: TestMesh;
+beforeAll(async () => {
+  llm = await startLlmServer();
+  t = await startTestMesh({ withEnvoy: false, env: { REPLYMESH_LLM_BASE_URL: llm.baseUrl, REPLYMESH_LLM_MODEL: 'test-model' } });
+});
+afterAll(async () => {
+  await t?.stop();
+  await llm?.close();
+});
+
+const ask = async (text: string, more: object = {}) => (await t.queries.processQuery({ text, customerId: 'cus_ada', ...more })).decision!;
+
+describe('with a language model of the operator’s own', () => {
+  it('it writes the reply, and the decision says so with what it took', async () => {
+    const { reply, evidence, degraded } = await ask('How long does delivery take?');
+    expect([reply?.origin, degraded]).toEqual([ReplyOrigin.LANGUAGE_MODEL, []]);
+    expect(evidence).toMatchObject({ promptSha256: expect.stringMatching(/^[0-9a-f]{64}$/), usage: { model: 'test-model' } });
+    expect(evidence!.usage!.completionTokens).toBeGreaterThan(0);
+  });
+
+  it('personal data never reaches it', async () => {
+    await ask('How long does delivery take? My e-mail is zanzi@mail.example.com');
+    const sent = JSON.stringify(llm.requests.at(-1)!.body.messages);
+    expect(sent).toContain('My e-mail is {{EMAIL_1}}');
+    expect(sent).not.toMatch(/zanzi/);
+  });
+
+  it('one request is one call of it, however often it is sent', async () => {
+    const before = llm.requests.length;
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask('How long does delivery take?', { requestId: 'llm-1' })));
+    expect(new Set(answers.map((a) => a.id)).size).toBe(1);
+    expect(llm.requests.length - before).toBe(1);
+  });
+
+  it('what it invents is withheld, and a person looks at the rest', async () => {
+    llm.script({ chunks: ['We have sent you 999.99 USD this morning.'] });
+    const decision = await ask('How long does delivery take?');
+    expect(decision.reply?.text).not.toContain('999.99');
+    expect([decision.action, decision.reason]).toEqual([Action.DRAFT, DecisionReason.UNSUPPORTED_SENTENCE]);
+    expect(decision.evidence?.withheldSentences).toBe(1);
+  });
+
+  it('approved wording stands in while it fails, and it writes again when it is back', async () => {
+    llm.always({ status: 500 });
+    const without = await ask('How long does delivery take?');
+    expect([without.reply?.origin, without.degraded]).toEqual([ReplyOrigin.APPROVED_WORDING, [Degradation.LANGUAGE_MODEL_UNAVAILABLE]]);
+    llm.always(undefined);
+    await expect
+      .poll(async () => (await ask('How long does delivery take?')).reply?.origin, { timeout: 10_000 })
+      .toBe(ReplyOrigin.LANGUAGE_MODEL);
+  });
+});
