@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Metadata, ServerError, Status } from 'nice-grpc';
@@ -133,10 +134,14 @@ async function makeKeys(): Promise<{ jwks: string; token: TestEdge['token'] }> {
   return { jwks: JSON.stringify({ keys: [jwk] }), token };
 }
 
-/** TCP between Envoy and the upstream that can be cut, as when a process is killed, and mended. */
+/** TCP between Envoy and the upstream. */
 export interface Wire {
   readonly port: number;
+  /** Connections stay, but nothing more comes through them, as when a process hangs. */
+  hold(): void;
+  /** Connections end and new ones are refused, as when a process is killed. */
   cut(): Promise<void>;
+  /** After `cut`. */
   mend(): Promise<void>;
 }
 
@@ -166,6 +171,9 @@ async function startWire(target: number): Promise<Wire> {
   const { port } = server.address() as { port: number };
   return {
     port,
+    hold: () => {
+      for (const socket of sockets) socket.unpipe();
+    },
     mend: () => listen(port),
     cut: async () => {
       if (!server.listening) return;
@@ -186,8 +194,7 @@ async function startEnvoy(folder: string, parameters: EdgeParameters): Promise<{
   const { command, args } = envoyCommand(found.path, configFile);
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => output.push(...chunk.toString().split('\n').filter(Boolean)));
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => output.push(line));
   const close = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');

@@ -35,6 +35,8 @@ const LOOPBACK_ORIGINS = ['http://localhost', 'http://localhost:*', 'http://127.
 /** Text that may stand between double quotes in YAML, and in Envoy's format strings, without an escape. */
 const TEXT = /^[A-Za-z0-9 ._:/@+=~,-]+$/;
 const HOST = /^[A-Za-z0-9._:-]+$/;
+/** No browser sends it; Envoy takes no empty expression. */
+const NO_ORIGIN = 'none';
 const ORIGIN = /^https?:\/\/[a-z0-9.*-]+(:([0-9]+|\*))?$/;
 
 /** Fills the template `envoy.yaml`. @throws StartError that names every value which cannot be put in safely */
@@ -74,7 +76,8 @@ function valuesOf(p: EdgeParameters, mistakes: string[]): Record<string, string>
     ISSUER: text('issuer', p.issuer),
     AUDIENCE: text('audience', p.audience),
     DESCRIPTOR_FILE: text('descriptorFile', p.descriptorFile),
-    CORS_ORIGINS: (p.corsOrigins ?? LOOPBACK_ORIGINS).map((origin) => originPattern(text('corsOrigins', origin, ORIGIN))).join('|'),
+    CORS_ORIGINS:
+      (p.corsOrigins ?? LOOPBACK_ORIGINS).map((origin) => originPattern(text('corsOrigins', origin, ORIGIN))).join('|') || NO_ORIGIN,
     MAX_BODY_BYTES: whole('maxBodyBytes', p.maxBodyBytes ?? 262_144, 1024, 4_194_304),
     RATE_PER_SECOND: whole('ratePerSecond', ratePerSecond, 1, 1_000_000),
     RATE_BURST: whole('rateBurst', p.rateBurst ?? ratePerSecond, 1, 1_000_000),
@@ -92,7 +95,7 @@ function keyValues(jwks: KeySource, text: (name: string, value: string) => strin
   if ('file' in jwks)
     return { JWKS: JSON.stringify({ filename: text('jwks.file', jwks.file) }), JWKS_KIND: 'local_jwks', JWKS_CLUSTERS: '' };
   if ('inline' in jwks) {
-    if (!isKeySet(jwks.inline)) mistakes.push('jwks.inline is not a JSON Web Key Set: {"keys":[…]}.');
+    if (!isKeySet(jwks.inline)) mistakes.push('jwks.inline is not a JSON Web Key Set with a key: {"keys":[…]}.');
     return { JWKS: JSON.stringify({ inline_string: jwks.inline }), JWKS_KIND: 'local_jwks', JWKS_CLUSTERS: '' };
   }
   if (!URL.canParse(jwks.url) || !/^https?:$/.test(new URL(jwks.url).protocol)) {
@@ -104,7 +107,8 @@ function keyValues(jwks: KeySource, text: (name: string, value: string) => strin
 
 function isKeySet(json: string): boolean {
   try {
-    return Array.isArray((JSON.parse(json) as { keys?: unknown }).keys);
+    const { keys } = JSON.parse(json) as { keys?: unknown };
+    return Array.isArray(keys) && keys.length > 0;
   } catch {
     return false;
   }

@@ -5,7 +5,7 @@ import { startTestMesh, type TestMesh } from './mesh.js';
 
 let t: TestMesh;
 beforeAll(async () => {
-  t = await startTestMesh({ edge: { maxBodyBytes: 65_536, ratePerSecond: 200 } });
+  t = await startTestMesh({ edge: { maxBodyBytes: 65_536 } });
   expect(t.mesh.withoutHttp, 'the edge is tested with the real Envoy').toBeUndefined();
 });
 afterAll(() => t?.stop());
@@ -76,40 +76,16 @@ describe('REST through Envoy', () => {
     channel.close();
     expect(decision?.intents[0]?.label).toBe('track_refund');
   });
-
-  it('compresses large answers for those who ask', async () => {
-    const { headers } = await t.rest('GET', '/v1/articles', undefined, { 'accept-encoding': 'gzip' });
-    expect(headers.get('content-encoding')).toBe('gzip');
-  });
-
-  it('lets a browser of an allowed origin in', async () => {
-    const response = await fetch(`${t.mesh.httpUrl}${process}`, {
-      method: 'OPTIONS',
-      headers: {
-        origin: 'http://localhost:3000',
-        'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization',
-      },
-    });
-    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, 'http://localhost:3000']);
-  });
 });
 
 describe('every error is a google.rpc.Status in JSON', () => {
-  const other = { authorization: '' };
-  it.each<[string, string, string, unknown, Record<string, string>, number, number, string]>([
-    ['an invalid field', 'POST', process, { text: '' }, {}, 400, 3, 'FIELD_VIOLATION'],
-    ['broken JSON', 'POST', process, '{"text":', {}, 400, 3, 'BODY_MALFORMED'],
-    ['an unknown query parameter', 'GET', '/v1/queries?nonsense=1', undefined, {}, 400, 3, 'BODY_MALFORMED'],
-    ['no token', 'POST', process, question, other, 401, 16, 'TOKEN_MISSING'],
-    ['a malformed token', 'POST', process, question, { authorization: 'Bearer a.b.c' }, 401, 16, 'TOKEN_INVALID'],
-    ['an unknown route', 'GET', '/v2/nothing', undefined, {}, 404, 5, 'ROUTE_NOT_FOUND'],
-    ['an unknown method below a known folder', 'GET', '/v1/nothing', undefined, {}, 404, 5, 'ROUTE_NOT_FOUND'],
-    ['a body that is too large', 'POST', process, { text: 'a'.repeat(70_000) }, {}, 413, 8, 'MESSAGE_TOO_LARGE'],
-    ['a record that is not there', 'GET', '/v1/queries/qry_00000000-0000-7000-8000-000000000000', undefined, {}, 404, 5, 'QUERY_NOT_FOUND'],
-    ['a label space that is not there', 'POST', process, { text: 'hello', labelSpace: 'nowhere' }, {}, 404, 5, 'LABEL_SPACE_UNKNOWN'],
-  ])('%s', async (_, method, path, body, headers, http, code, reason) => {
-    const sent = headers === other ? await anonymous(method, path, body) : await t.rest(method, path, body, headers);
+  it.each<[string, string, string, unknown, number, number, string]>([
+    ['an invalid field', 'POST', process, { text: '' }, 400, 3, 'FIELD_VIOLATION'],
+    ['a body that is larger than this mesh allows', 'POST', process, { text: 'a'.repeat(70_000) }, 413, 8, 'MESSAGE_TOO_LARGE'],
+    ['a record that is not there', 'GET', '/v1/queries/qry_00000000-0000-7000-8000-000000000000', undefined, 404, 5, 'QUERY_NOT_FOUND'],
+    ['a label space that is not there', 'POST', process, { text: 'hello', labelSpace: 'nowhere' }, 404, 5, 'LABEL_SPACE_UNKNOWN'],
+  ])('%s', async (_, method, path, body, http, code, reason) => {
+    const sent = await t.rest(method, path, body);
     const status = sent.json as RpcStatus;
     expect([sent.status, status.code, reasonOf(status)]).toEqual([http, code, reason]);
     expect(status.message).not.toBe('');
@@ -122,31 +98,9 @@ describe('every error is a google.rpc.Status in JSON', () => {
     expect(fields.sort()).toEqual(['customer_id', 'text']);
   });
 
-  it('a token for another audience', async () => {
-    const foreign = await t.mesh.keys.sign({ subject: 'x', tenant: 'demo', scopes: [], ttlSeconds: 60, audience: 'elsewhere' });
-    const { status, json } = await t.rest('POST', process, question, { authorization: `Bearer ${foreign}` });
-    expect([status, reasonOf(json as RpcStatus)]).toEqual([403, 'TOKEN_FOREIGN']);
-  });
-
   it('a token without the scope', async () => {
     const narrow = await t.mesh.keys.sign({ subject: 'x', tenant: 'demo', scopes: ['queries.read'], ttlSeconds: 60 });
     const { status, json } = await t.rest('POST', process, question, { authorization: `Bearer ${narrow}` });
     expect([status, reasonOf(json as RpcStatus)]).toEqual([403, 'SCOPE_MISSING']);
   });
-
-  it('too many requests', async () => {
-    const answers = await Promise.all(Array.from({ length: 400 }, () => t.rest('GET', '/v1/queries?pageSize=1')));
-    const refused = answers.find((a) => a.status === 429);
-    expect(reasonOf(refused?.json as unknown as RpcStatus)).toBe('RATE_LIMITED');
-    expect(refused?.headers.get('retry-after')).toBe('1');
-  });
 });
-
-async function anonymous(method: string, path: string, body: unknown): Promise<{ status: number; json: never; headers: Headers }> {
-  const response = await fetch(`${t.mesh.httpUrl}${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  return { status: response.status, json: (await response.json()) as never, headers: response.headers };
-}
