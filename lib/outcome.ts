@@ -4,7 +4,7 @@ import { ClientError, ServerError, type ServerMiddleware, Status } from 'nice-gr
 import { type ErrorDetails, RichClientError, RichServerError } from 'nice-grpc-error-details';
 import { methods } from './contract.js';
 import { Fault, kitFault } from './errors.js';
-import { describeError, log } from './log.js';
+import { log } from './log.js';
 import { apiRequestDuration, apiRequests, errors } from './metrics.js';
 
 /** HTTP status for each gRPC code, as google/rpc/code.proto gives it; Envoy's transcoder maps the same way. */
@@ -42,7 +42,7 @@ export function toFault(error: unknown, path: string, deadlinePassed: boolean): 
     if (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED)
       return kitFault('SERVICE_UNREACHABLE', { service: calleeOf(error.path) });
   }
-  log.error({ method: path, error: describeError(error) }, 'unexpected error');
+  log.error({ method: path, error }, 'unexpected error');
   const span = trace.getActiveSpan();
   span?.setStatus({ code: SpanStatusCode.ERROR });
   return kitFault('INTERNAL_ERROR', { trace_id: span?.spanContext().traceId ?? 'none' });

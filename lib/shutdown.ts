@@ -1,5 +1,5 @@
 import { StartError } from './errors.js';
-import { describeError, log } from './log.js';
+import { log } from './log.js';
 
 /** A part of a process that can be ended. */
 export interface Closable {
@@ -30,7 +30,7 @@ async function closeInOrder(parts: readonly Closable[]): Promise<number> {
       await part.close();
     } catch (error) {
       failed += 1;
-      log.error({ error: describeError(error) }, 'a part did not close');
+      log.error({ error }, 'a part did not close');
     }
   }
   return failed;
@@ -43,7 +43,7 @@ export function endOnFailure(): void {
       process.stderr.write(`${error.message}\n`);
       process.exit(78);
     }
-    log.fatal({ error: describeError(error) }, 'unexpected failure');
+    log.fatal({ error }, 'unexpected failure');
     process.exit(70);
   };
   process.on('uncaughtException', end);

@@ -3,7 +3,7 @@ import { Gauge } from 'prom-client';
 import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { background } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { registry } from '../../lib/metrics.js';
 import { EMBEDDING_DIMENSION } from './schema.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
@@ -102,7 +102,7 @@ async function round(store: Store, inference: Inference, signal: AbortSignal): P
     if (embedded > 0) log.info({ passages: embedded }, 'passages embedded');
     return IDLE_MS;
   } catch (error) {
-    if (!isUnavailable(error) && !signal.aborted) log.warn({ error: describeError(error) }, 'passages could not be embedded: trying again');
+    if (!isUnavailable(error) && !signal.aborted) log.warn({ error }, 'passages could not be embedded: trying again');
     return RETRY_MS;
   }
 }

@@ -76,7 +76,7 @@ const candidateOf = (row: Row, vectorRank: number | undefined, wordRank: number 
 function distanceFrom(embedding: readonly number[], vectors: boolean): SQL {
   const digits = embedding.map((value) => value.toFixed(5)).join(',');
   if (vectors) return sql`embedding <=> ${`[${digits}]`}::vector`;
-  return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding, ${`{${digits}}`}::real[]::float8[]) as pair(a, b))`;
+  return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding::float8[], ${`{${digits}}`}::real[]::float8[]) as pair(a, b))`;
 }
 
 /** Any of the words may match (a message is no search expression), stemmed as in English and as they stand: passages in other languages hold the latter. */

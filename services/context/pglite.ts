@@ -4,7 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { drizzle } from 'drizzle-orm/pglite';
 import { StartError } from '../../lib/errors.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { lockFolder } from './folderLock.js';
 import { migrate } from './migrate.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
@@ -29,7 +29,7 @@ export async function openPglite(folder?: string): Promise<Store> {
   } catch (error) {
     lock?.release();
     if (error instanceof StartError || folder === undefined) throw error;
-    log.error({ error: describeError(error), folder }, 'the embedded database does not open');
+    log.error({ error, folder }, 'the embedded database does not open');
     throw new StartError(
       `The embedded database in ${folder} does not open: the folder is damaged, or another version made it. ` +
         'Move it away to start with an empty one, or restore a copy of it; set DATABASE_URL to use Postgres.',

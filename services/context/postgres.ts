@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { StartError } from '../../lib/errors.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { migrate } from './migrate.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
 import { isUnreachable, withoutValues } from './storeFault.js';
@@ -34,7 +34,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     idle_in_transaction_session_timeout: options.statementTimeoutMs + 5000,
   });
   // An idle connection's error would end the process; the pool drops the connection by itself.
-  pool.on('error', (error) => log.warn({ error: describeError(error) }, 'an idle database connection was lost'));
+  pool.on('error', (error) => log.warn({ error }, 'an idle database connection was lost'));
   return {
     vectors,
     within: async (call, work) => {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { Counter } from 'prom-client';
 import { newBreaker } from '../../lib/breaker.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { registry } from '../../lib/metrics.js';
 import type { Cache, CacheOptions } from './cache.js';
 
@@ -32,7 +32,7 @@ export function openRedisCache(url: string, options: Pick<CacheOptions, 'ttlMs' 
   });
   // Without a listener an error would be thrown; with one for each attempt the log would fill.
   redis.on('error', (error: Error) => {
-    if (!down) log.warn({ error: describeError(error) }, 'Redis does not answer: going on without the cache');
+    if (!down) log.warn({ error }, 'Redis does not answer: going on without the cache');
     down = true;
   });
   const breaker = newBreaker('redis', () => false);

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import type { Store } from './store.js';
 
@@ -12,9 +12,7 @@ export const expireRequests = (store: Store, now: Date): Promise<unknown> =>
 /** Does so every ten minutes. */
 export function startRequestExpiry(store: Store, now: () => Date): Closable {
   const timer = setInterval(() => {
-    expireRequests(store, now()).catch((error: unknown) =>
-      log.warn({ error: describeError(error) }, 'old request ids could not be deleted: trying again later'),
-    );
+    expireRequests(store, now()).catch((error: unknown) => log.warn({ error }, 'old request ids could not be deleted: trying again later'));
   }, EVERY_MS);
   timer.unref();
   return { close: async () => clearInterval(timer) };

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { EMBEDDING_DIMENSION } from './schema.js';
 import { rowsOf, type Transaction } from './store.js';
 
@@ -44,10 +44,7 @@ async function hasExtension(db: Transaction): Promise<boolean> {
     await db.execute(sql`create extension if not exists vector`);
     return true;
   } catch (error) {
-    log.warn(
-      { error: describeError(error) },
-      'this database user may not create the extension pgvector: let a superuser run "create extension vector"',
-    );
+    log.warn({ error }, 'this database user may not create the extension pgvector: let a superuser run "create extension vector"');
     return false;
   }
 }

@@ -2,7 +2,7 @@ import { type ContextServiceDefinition, RecordDecisionRequest } from '../../gen/
 import { Degradation, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background, type Principal } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { fail } from '../errors.js';
 import type { Spool, Spooled } from './spool.js';
 
@@ -39,7 +39,7 @@ export function recorder(context: ContextClient, spool: Spool): Record {
       },
     };
     await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
-      log.error({ error: describeError(error), query_id: query.id }, 'the spool cannot be written');
+      log.error({ error, query_id: query.id }, 'the spool cannot be written');
       fail('QUERY_NOT_ACCEPTED', {});
     });
     return spooled;
@@ -54,7 +54,7 @@ export function delivery(context: ContextClient): (entry: Spooled) => Promise<'s
       return 'stored';
     } catch (error) {
       if (isUnavailable(error)) return 'later';
-      log.error({ error: describeError(error), query_id: request.query?.id }, 'context refused a spooled record');
+      log.error({ error, query_id: request.query?.id }, 'context refused a spooled record');
       return 'refused';
     }
   };

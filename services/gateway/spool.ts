@@ -4,7 +4,7 @@ import { Gauge } from 'prom-client';
 import { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { StartError } from '../../lib/errors.js';
-import { describeError, log } from '../../lib/log.js';
+import { log } from '../../lib/log.js';
 import { registry } from '../../lib/metrics.js';
 
 /** A record that waits on disk until context takes it. */
@@ -61,7 +61,7 @@ export async function openSpool(folder: string, deliver: (entry: Spooled) => Pro
     if (closed || entries.size === 0 || timer) return;
     timer = setTimeout(() => {
       draining = drain()
-        .catch((error: unknown) => log.error({ error: describeError(error) }, 'the spool could not be drained'))
+        .catch((error: unknown) => log.error({ error }, 'the spool could not be drained'))
         .finally(() => {
           timer = undefined;
           tick();
