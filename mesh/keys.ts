@@ -1,10 +1,12 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import { StartError } from '../lib/errors.js';
+import { makeDataDir } from './dataDir.js';
 
 /** Issuer and audience of the embedded default's tokens. */
-export const ISSUER = 'https://replymesh.local';
-export const AUDIENCE = 'replymesh';
+const ISSUER = 'https://replymesh.local';
+const AUDIENCE = 'replymesh';
 const ALGORITHM = 'ES256';
 
 export interface TokenClaims {
@@ -24,12 +26,12 @@ export interface Keys {
   sign(claims: TokenClaims): Promise<string>;
 }
 
-/** The embedded default's own key pair: made once in `dataDir`, readable by its owner alone. An operator's identity provider takes its place by REPLYMESH_JWKS. */
+/** The embedded default's own key pair: made once in `dataDir`, readable by its owner alone. An operator's identity provider takes its place by REPLYMESH_JWKS. @throws StartError */
 export async function openKeys(dataDir: string): Promise<Keys> {
   const folder = join(dataDir, 'keys');
   const privateFile = join(folder, 'private.jwk.json');
   const jwksFile = join(folder, 'jwks.json');
-  const jwk = (await readJwk(privateFile)) ?? (await makeJwk(folder, privateFile, jwksFile));
+  const jwk = (await readJwk(privateFile)) ?? (await makeJwk(dataDir, folder, privateFile, jwksFile));
   const key = await importJWK(jwk, ALGORITHM);
   return {
     jwksFile,
@@ -51,12 +53,16 @@ async function readJwk(file: string): Promise<JWK | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as JWK;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new StartError(
+      `The key ${file} cannot be read (${code ?? 'it is damaged'}). Set REPLYMESH_DATA_DIR to another folder, or remove this folder of keys to get new ones.`,
+    );
   }
 }
 
-async function makeJwk(folder: string, privateFile: string, jwksFile: string): Promise<JWK> {
+async function makeJwk(dataDir: string, folder: string, privateFile: string, jwksFile: string): Promise<JWK> {
+  await makeDataDir(dataDir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const pair = await generateKeyPair(ALGORITHM, { extractable: true });
   const publicJwk = await exportJWK(pair.publicKey);

@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findEnvoy } from '../envoy/binary.js';
 import { envoyCommand } from '../envoy/command.js';
 import { renderEnvoyConfig } from '../envoy/render.js';
 import { packageRoot } from '../lib/packageRoot.js';
+import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
 import { type Keys, openKeys } from './keys.js';
 import { freePort, requireFree } from './ports.js';
@@ -17,12 +18,14 @@ export interface MeshOptions {
   /** 0 takes a free one. */
   readonly httpPort: number;
   readonly grpcPort: number;
-  /** Further variables for the services; DATABASE_URL, REDIS_URL and REPLYMESH_LLM_* go through here. */
+  /** Variables for the services and for finding Envoy; DATABASE_URL, REDIS_URL and REPLYMESH_LLM_* go through here. */
   readonly env: Readonly<Record<string, string>>;
   /** Limits of the edge that differ from its defaults. */
   readonly edge?: { readonly ratePerSecond?: number; readonly maxBodyBytes?: number };
   readonly withEnvoy: boolean;
   readonly onOutput: (program: string, line: string) => void;
+  /** Gives up the start; a mesh that runs is ended by its `stop`. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Mesh {
@@ -38,30 +41,38 @@ export interface Mesh {
 }
 
 const SERVICES: readonly ServiceName[] = ['inference', 'context', 'generator', 'gateway'];
+const STOP_ORDER = ['envoy', ...SERVICES.toReversed()] as const;
 const root = fileURLToPath(packageRoot);
 
-/** Starts the four services and Envoy on loopback; when one cannot start, those that did are ended again. @throws ProgramFailed, StartError */
+/** Starts the four services and Envoy on loopback; when one cannot start, all others are ended again. @throws ProgramFailed, StartError, the signal's reason */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   if (options.httpPort) await requireFree(options.httpPort, 'REPLYMESH_HTTP_PORT');
   if (options.grpcPort) await requireFree(options.grpcPort, 'REPLYMESH_GRPC_PORT');
-  await mkdir(options.dataDir, { recursive: true });
+  await makeDataDir(options.dataDir);
   const keys = await openKeys(options.dataDir);
   const ports = await portsFor((name) => (name === 'gateway' && options.grpcPort ? options.grpcPort : freePort()));
   const metricsPorts = await portsFor(() => freePort());
   const programs = new Map<ServiceName | 'envoy', Supervised>();
   const stop = async (): Promise<void> => {
     // The edge first, then what it calls, so that nobody is asked who has gone.
-    for (const program of [...programs.values()].reverse()) await program.stop();
+    for (const name of STOP_ORDER) await programs.get(name)?.stop();
   };
+  const failed = new AbortController();
+  const givenUp = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
   const start = async (program: Program): Promise<void> => {
-    programs.set(program.name as ServiceName | 'envoy', await supervise(program, (line) => options.onOutput(program.name, line)));
+    // Nobody waits for the others once one has failed: what was started by then is stopped.
+    const isReady = async (): Promise<boolean> => givenUp.aborted || (await program.isReady());
+    const onOutput = (line: string): void => options.onOutput(program.name, line);
+    programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput));
   };
   try {
     const env = serviceEnv(options, ports, keys);
-    const started = await Promise.allSettled(SERVICES.map((name) => start(serviceProgram(name, ports[name], metricsPorts[name], env))));
-    const failed = started.find((s) => s.status === 'rejected');
-    if (failed) throw failed.reason;
+    const startService = (name: ServiceName): Promise<void> =>
+      start(serviceProgram(name, ports[name], metricsPorts[name], env)).catch((error: unknown) => failed.abort(error));
+    await Promise.all(SERVICES.map(startService));
+    givenUp.throwIfAborted();
     const edge = options.withEnvoy ? await startEdge(options, ports.gateway, keys, start) : { withoutHttp: 'it was not asked for' };
+    givenUp.throwIfAborted();
     return { httpUrl: undefined, withoutHttp: undefined, ...edge, grpcPort: ports.gateway, ports, metricsPorts, keys, programs, stop };
   } catch (error) {
     await stop();
@@ -103,7 +114,7 @@ async function startEdge(
   keys: Keys,
   start: (program: Program) => Promise<void>,
 ): Promise<{ httpUrl: string } | { withoutHttp: string }> {
-  const found = await findEnvoy({ env: { ...process.env, ...options.env }, cacheDir: join(root, '.cache') });
+  const found = await findEnvoy({ env: options.env, cacheDir: join(root, '.cache') });
   if ('missing' in found) return { withoutHttp: found.missing };
   const httpPort = options.httpPort || (await freePort());
   const file = join(options.dataDir, `envoy-${httpPort}.yaml`);
@@ -125,6 +136,6 @@ async function startEdge(
       (response) => response.ok,
       () => false,
     );
-  await start({ name: 'envoy', ...envoyCommand(found.path, file), env: { PATH: process.env['PATH'] ?? '' }, isReady });
+  await start({ name: 'envoy', ...envoyCommand(found.path, file), env: { PATH: options.env['PATH'] ?? '' }, isReady });
   return { httpUrl };
 }

@@ -1,10 +1,12 @@
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { declare, integer, loadConfig, path } from '../lib/config.js';
+import { declare, type Environment, integer, loadConfig, path } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
 import { StartError } from '../lib/errors.js';
 import { packageRoot } from '../lib/packageRoot.js';
+import { makeDataDir } from './dataDir.js';
 import { type Mesh, startMesh } from './mesh.js';
 import { ProgramFailed } from './supervised.js';
 
@@ -30,12 +32,13 @@ export const StartConfig = declare({
 const allScopes = (): string[] => [...new Set([...methods.values()].flatMap((m) => m.requiredScope ?? []))].sort();
 const DAY_S = 86_400;
 
-/** `npm start`: the whole mesh on embedded defaults, until Ctrl-C. */
-export async function runStart(): Promise<void> {
-  const config = loadConfig(StartConfig, process.env, ['node', 'start']);
+/** `npm start`: the whole mesh on embedded defaults, until Ctrl-C. @throws StartError when the data folder cannot be written */
+export async function runStart(environment: Environment): Promise<void> {
+  const config = loadConfig(StartConfig, environment, ['node', 'start']);
   const started = Date.now();
-  const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  mkdirSync(config.dataDir, { recursive: true });
+  const env = Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const interrupted = interruption();
+  await makeDataDir(config.dataDir);
   const logFile = join(config.dataDir, 'mesh.log');
   const logStream = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
   process.stderr.write('Starting context, inference, generator, gateway and Envoy …\n');
@@ -46,23 +49,30 @@ export async function runStart(): Promise<void> {
       env,
       withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1',
       onOutput: (program, line) => logStream.write(`${program} ${line}\n`),
+      signal: interrupted,
     });
   } catch (error) {
+    if (interrupted.aborted) process.exit(0);
     if (!(error instanceof ProgramFailed || error instanceof StartError)) throw error;
     process.stderr.write(`${error.message}\nNothing was left running.\n`);
     process.exit(error instanceof ProgramFailed && error.exitCode !== 78 ? 1 : 78);
   }
   const token = await mesh.keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
   process.stdout.write(readyLines(mesh, token, (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
-  let stopping = false;
+  if (!interrupted.aborted) await once(interrupted, 'abort');
+  await mesh.stop();
+  process.exit(0);
+}
+
+/** Aborts when the mesh is to stop. Nothing else reaches its processes: they are groups of their own. */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
   const stop = (): void => {
-    if (stopping) return;
-    stopping = true;
-    process.stderr.write('\nStopping …\n');
-    void mesh.stop().then(() => process.exit(0));
+    if (!interrupted.signal.aborted) process.stderr.write('\nStopping …\n');
+    interrupted.abort();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  return interrupted.signal;
 }
 
 function readyLines(mesh: Mesh, token: string, seconds: number, logFile: string): string {

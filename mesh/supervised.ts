@@ -40,6 +40,12 @@ const WELL_MS = 30_000;
 /** A restarted program that says its configuration is wrong will not get better by itself. */
 const EX_CONFIG = 78;
 
+/** What runs. Each is a group of its own, which nobody would end after us; by then nobody waits for an orderly end either. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /**
  * Starts a program, waits until it is ready, and starts it again with growing delays whenever it dies by itself.
  * @param onOutput gets each line that the program prints
@@ -103,6 +109,8 @@ function launch({ command, args, env }: Program, onOutput: (line: string) => voi
     });
   }
   child.on('error', (error) => lines.push(error.message));
+  running.add(child);
+  child.once('close', () => running.delete(child));
   return { process: child, tail: () => lines.join('\n') };
 }
 

@@ -30,6 +30,8 @@ export interface TestMesh {
 
 export const ALL_SCOPES: readonly string[] = [...new Set([...methods.values()].flatMap((m) => m.requiredScope ?? []))];
 
+const surroundings = { PATH: process.env['PATH'] ?? '', ...(process.env['ENVOY_BIN'] ? { ENVOY_BIN: process.env['ENVOY_BIN'] } : {}) };
+
 /** The whole mesh as real processes on free ports, in a data folder of its own, with the embedded stores. */
 export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise<TestMesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'replymesh-'));
@@ -41,7 +43,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     withEnvoy: process.env['REPLYMESH_NO_ENVOY'] !== '1',
     onOutput: (program, line) => void output.push(`${program} ${line}`),
     ...options,
-    env: { PATH: process.env['PATH'] ?? '', REPLYMESH_LOG_LEVEL: 'info', ...options.env },
+    env: { ...surroundings, REPLYMESH_LOG_LEVEL: 'info', ...options.env },
   });
   const token = await mesh.keys.sign({ subject: 'test', tenant: 'demo', scopes: ALL_SCOPES, ttlSeconds: 600 });
   const channel = createChannel(`127.0.0.1:${mesh.grpcPort}`, undefined, { 'grpc.enable_channelz': 0 });
