@@ -1,7 +1,7 @@
 import { ClientError, createChannel, createClientFactory, Metadata, Status } from 'nice-grpc';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
-import { type Asking, type Question, Unreachable } from './asking.js';
+import { type Asking, CUT, type Question, Unreachable } from './asking.js';
 import { CommandFailed } from './failure.js';
 import { failureOf, statusOfError } from './rpcStatus.js';
 
@@ -18,7 +18,7 @@ export async function* askGrpc(address: string, { request, token, streaming, sig
       if (event?.$case === 'decision') return event.value;
       if (event?.$case === 'error') throw new CommandFailed(event.value.message);
     }
-    throw new CommandFailed('The stream was cut before its last event. Ask again; with --request-id the first answer comes back.');
+    throw new CommandFailed(CUT);
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
     const status = statusOfError(error);

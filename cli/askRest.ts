@@ -1,6 +1,6 @@
 import { Decision } from '../gen/replymesh/type/v1/decision.js';
 import { ProcessQueryRequest, StreamQueryResponse } from '../gen/replymesh/v1/query_service.js';
-import { type Asking, type Question, Unreachable } from './asking.js';
+import { type Asking, CUT, type Question, Unreachable } from './asking.js';
 import { CommandFailed } from './failure.js';
 import { failureOf, statusOfJson } from './rpcStatus.js';
 import { serverSentEvents } from './serverSentEvents.js';
@@ -9,15 +9,28 @@ import { serverSentEvents } from './serverSentEvents.js';
 export async function* askRest(url: string, { request, token, streaming, signal }: Question): Asking {
   const query = ProcessQueryRequest.toJSON(request);
   const response = await post(`${url}/v1/queries:${streaming ? 'stream' : 'process'}`, token, streaming ? { query } : query, signal);
-  if (!response.ok || !response.body) throw await refusal(url, response);
-  if (!streaming) return Decision.fromJSON(((await response.json()) as { decision?: unknown }).decision);
-  for await (const data of serverSentEvents(response.body)) {
+  const isWanted = response.headers.get('content-type')?.startsWith(streaming ? 'text/event-stream' : 'application/json');
+  if (!response.ok || !response.body || !isWanted) throw await refusal(url, response);
+  try {
+    if (streaming) return yield* streamed(response.body);
+    const { decision } = (await response.json()) as { decision?: unknown };
+    if (decision === undefined) throw notReplymesh(url, response);
+    return Decision.fromJSON(decision);
+  } catch (error) {
+    // What fetch throws when the connection breaks inside of a body.
+    if (error instanceof TypeError && error.message === 'terminated') throw new CommandFailed(CUT);
+    throw error;
+  }
+}
+
+async function* streamed(body: AsyncIterable<Uint8Array>): Asking {
+  for await (const data of serverSentEvents(body)) {
     const { event } = StreamQueryResponse.fromJSON(JSON.parse(data));
     if (event?.$case === 'sentence') yield event.value.text;
     if (event?.$case === 'decision') return event.value;
     if (event?.$case === 'error') throw new CommandFailed(event.value.message);
   }
-  throw new CommandFailed('The stream was cut before its last event. Ask again; with --request-id the first answer comes back.');
+  throw new CommandFailed(CUT);
 }
 
 async function post(url: string, token: string, body: unknown, signal: AbortSignal): Promise<Response> {
@@ -37,6 +50,8 @@ async function post(url: string, token: string, body: unknown, signal: AbortSign
 
 async function refusal(url: string, response: Response): Promise<CommandFailed> {
   const status = statusOfJson(await response.json().catch(() => undefined));
-  if (status) return failureOf(status);
-  return new CommandFailed(`What answers at ${url} is not Replymesh (HTTP ${response.status}). Set REPLYMESH_HTTP_PORT or --url.`);
+  return status ? failureOf(status) : notReplymesh(url, response);
 }
+
+const notReplymesh = (url: string, response: Response): CommandFailed =>
+  new CommandFailed(`What answers at ${url} is not Replymesh (HTTP ${response.status}). Set REPLYMESH_HTTP_PORT or --url.`);

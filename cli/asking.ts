@@ -13,6 +13,8 @@ export interface Question {
 /** Sentences of the reply while they come (none unless streaming), at the end the decision. */
 export type Asking = AsyncGenerator<string, Decision>;
 
+export const CUT = 'The answer was cut before its end. Ask again; with --request-id the first answer comes back.';
+
 /** Nobody answers at the address. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';

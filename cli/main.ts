@@ -5,6 +5,7 @@ import { ask } from './ask.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
+import { printable } from './renderDecision.js';
 import { token } from './token.js';
 
 const EX_CONFIG = 78;
@@ -39,7 +40,7 @@ const program = new Command('replymesh')
 const command = (name: string, description: string, example: string): Command =>
   program.command(name).description(description).addHelpText('after', `\nExample:\n  npm run -s replymesh -- ${example}`);
 
-command('start', 'start the whole mesh on embedded defaults, until Ctrl-C', 'start').action(runStart);
+command('start', 'start the whole mesh on embedded defaults, until Ctrl-C', 'start').action(() => runStart(env));
 
 command('ask', 'send one message to a running mesh', 'ask "where is my refund?" --customer cus_ada')
   .argument('<text>', 'the customer’s message')
@@ -106,7 +107,7 @@ try {
   if (interruptedWith !== undefined) process.exit(interruptedWith);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else if (error instanceof CommandFailed || error instanceof StartError) {
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`${printable(error.message)}\n`);
     process.exitCode = error instanceof StartError ? EX_CONFIG : error.exitCode;
   } else {
     process.stderr.write(`Something broke on our side: ${error instanceof Error ? error.stack : String(error)}\n`);

@@ -37,7 +37,7 @@ export function renderDecision(decision: Decision, { withReply, colour }: Render
     facts,
     reply ? wrapped(printable(reply), WIDTH - 2).map((line) => `  ${line}`.trimEnd()) : [],
     (decision.reply?.citations ?? []).map((c) => paint('dim', `  [${printable(c.articleId)}] ${printable(c.title)}`)),
-    [...(decision.timings ? [paint('dim', timingLine(decision.timings))] : []), paint('dim', decision.id)],
+    [...(decision.timings ? [paint('dim', timingLine(decision.timings))] : []), paint('dim', printable(decision.id))],
   ];
   return sections
     .filter((lines) => lines.length > 0)

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { type CsvError, parse } from 'csv-parse';
+import { finished } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
 import { CommandFailed } from './failure.js';
 
 export interface Row {
@@ -13,23 +14,28 @@ export interface Row {
 const COLUMNS = ['text', 'label'] as const;
 
 /** Rows of a CSV file (RFC 4180, UTF-8) with the columns `text` and `label`; others are left out. @throws CommandFailed that names file and line */
-export async function readRows(file: string, limit = Number.POSITIVE_INFINITY): Promise<Row[]> {
+export async function readRows(file: string, limit?: number): Promise<Row[]> {
+  // Counted here: csv-parse takes CRLF inside of quotes for two lines, and tells of a quote that is never closed at the end of the file.
+  let filledLines = 0;
+  const lineAfter = (emptyLines: number): number => filledLines + emptyLines + 1;
+  let places: readonly number[] | undefined;
   const rows: Row[] = [];
-  const columns = (header: string[]): string[] => {
-    const wrong = COLUMNS.filter((name) => header.filter((column) => column === name).length !== 1);
-    if (wrong.length === 0) return header;
-    throw new CommandFailed(`${file}:1: the header must have the columns text and label once each; ${wrong.join(' and ')} has not.`);
+  const read = (record: string[], { empty_lines }: { empty_lines: number }): null => {
+    const line = lineAfter(empty_lines);
+    filledLines += record.reduce((sum, value) => sum + value.split(/\r\n|\n|\r/).length - 1, 1);
+    if (places === undefined) places = placesOf(file, line, record);
+    else rows.push(rowOf(file, line, places.map((place) => record[place] ?? '') as [string, string]));
+    return null;
   };
   const source = createReadStream(file);
-  const parser = source.pipe(parse({ columns, info: true, bom: true, skip_empty_lines: true, max_record_size: 1_000_000 }));
+  // The header is a record to csv-parse.
+  const to = limit === undefined ? null : limit + 1;
+  const parser = source.pipe(parse({ on_record: read, to, bom: true, skip_empty_lines: true, max_record_size: 1_000_000 }));
   source.on('error', (error) => parser.destroy(error));
   try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, string>; info: { lines: number } }>) {
-      rows.push(rowOf(file, record, info.lines));
-      if (rows.length >= limit) break;
-    }
+    await finished(parser.resume(), { writable: false });
   } catch (error) {
-    throw error instanceof CommandFailed ? error : new CommandFailed(whyUnreadable(file, error as CsvError & { lines?: number }));
+    throw error instanceof CommandFailed ? error : unreadable(file, error as Error, lineAfter(parser.info.empty_lines));
   } finally {
     source.destroy();
   }
@@ -37,11 +43,13 @@ export async function readRows(file: string, limit = Number.POSITIVE_INFINITY): 
   return rows;
 }
 
-/** @param lastLine line that the row ends on */
-function rowOf(file: string, record: Record<string, string>, lastLine: number): Row {
-  const inside = Object.values(record).reduce((sum, value) => sum + value.split(/\r\n|\n|\r/).length - 1, 0);
-  const line = lastLine - inside;
-  const [text, label] = COLUMNS.map((name) => record[name] ?? '') as [string, string];
+function placesOf(file: string, line: number, header: readonly string[]): number[] {
+  const wrong = COLUMNS.filter((name) => header.filter((column) => column === name).length !== 1);
+  if (wrong.length === 0) return COLUMNS.map((name) => header.indexOf(name));
+  throw new CommandFailed(`${file}:${line}: the header must have the columns text and label once each; ${wrong.join(' and ')} has not.`);
+}
+
+function rowOf(file: string, line: number, [text, label]: readonly [string, string]): Row {
   const problem = text.trim() === '' ? 'the text is empty' : label.trim() === '' ? 'the label is empty' : undefined;
   if (problem) throw new CommandFailed(`${file}:${line}: ${problem}. Fill it in or take the row out.`);
   if (text.includes('\uFFFD') || label.includes('\uFFFD'))
@@ -49,7 +57,12 @@ function rowOf(file: string, record: Record<string, string>, lastLine: number): 
   return { file, line, text, label: label.trim() };
 }
 
-function whyUnreadable(file: string, { code, message, lines }: CsvError & { lines?: number }): string {
-  if (String(code) === 'ENOENT') return `${file}: there is no such file.`;
-  return `${file}${lines ? `:${lines}` : ''}: cannot be read as CSV (RFC 4180): ${message}.`;
+/** @param line line that the row begins on which cannot be read */
+function unreadable(file: string, error: Error, line: number): CommandFailed {
+  if (error instanceof CsvError)
+    return new CommandFailed(
+      `${file}:${line}: this row cannot be read as CSV (RFC 4180): ${error.message.replace(/ (at|on) line \d+/, '')}.`,
+    );
+  const { code } = error as NodeJS.ErrnoException;
+  return new CommandFailed(code === 'ENOENT' ? `${file}: there is no such file.` : `${file}: the file cannot be read (${code}).`);
 }

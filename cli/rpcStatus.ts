@@ -9,24 +9,26 @@ export interface ShownStatus {
   readonly violations: readonly { readonly field: string; readonly description: string }[];
 }
 
-interface JsonDetail {
-  readonly '@type'?: string;
-  readonly reason?: string;
-  readonly fieldViolations?: readonly { field?: string; description?: string }[];
-}
-
 /** Reads the JSON form; undefined when it is something else, so that another server's answer is not taken for the mesh's. */
 export function statusOfJson(json: unknown): ShownStatus | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   const { code, message, details } = json as { code?: unknown; message?: unknown; details?: unknown };
   if (typeof code !== 'number' || typeof message !== 'string') return undefined;
-  const list = Array.isArray(details) ? (details as JsonDetail[]) : [];
+  const list = objectsIn(details);
+  const reason = list.find((d) => textIn(d['@type']).endsWith('/google.rpc.ErrorInfo'))?.['reason'];
   return {
     message,
-    reason: list.find((d) => d['@type']?.endsWith('/google.rpc.ErrorInfo'))?.reason,
-    violations: list.flatMap((d) => d.fieldViolations ?? []).map((v) => ({ field: v.field ?? '', description: v.description ?? '' })),
+    reason: textIn(reason) || undefined,
+    violations: list
+      .flatMap((d) => objectsIn(d['fieldViolations']))
+      .map((v) => ({ field: textIn(v['field']), description: textIn(v['description']) })),
   };
 }
+
+const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Objects of a list that somebody else wrote; none when it is no list. */
+const objectsIn = (list: unknown): Record<string, unknown>[] =>
+  Array.isArray(list) ? list.filter((entry) => typeof entry === 'object' && entry !== null) : [];
 
 export function statusOfError(error: ClientError): ShownStatus {
   const details = error instanceof RichClientError ? error.extra : [];
