@@ -10,13 +10,11 @@ export function cpuSecondsOf(stat: string): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
-/** Sum over processes; one that has ended counts nothing. */
-export function cpuSeconds(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    try {
-      return sum + cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return sum;
-    }
-  }, 0);
+/** The same of a running process; 0 when it has ended. */
+export function cpuSeconds(pid: number): number {
+  try {
+    return cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return 0;
+  }
 }

@@ -17,6 +17,8 @@ export interface Run {
   readonly latencyMs: Latency;
   /** Queries for each second of processor time that the mesh's processes took. */
   readonly queriesPerCpuSecond: number;
+  /** Processor time of each program for one query, milliseconds. */
+  readonly cpuMs: Readonly<Record<string, number>>;
   readonly answered: number;
   readonly degraded: number;
   readonly failed: Readonly<Record<string, number>>;
@@ -51,9 +53,9 @@ export async function measure(mesh: Mesh, driver: Driver, plan: Plan, say: (line
   let tokens = 0;
   let tokenised = 0;
   const run = async (target: Target, load: Job['load'], seconds: number): Promise<Run> => {
-    const cpuBefore = cpuSeconds(pidsOf(mesh));
+    const before = cpuOf(mesh);
     const measured = await driver.run({ target, seconds, first, load }, signal);
-    const cpu = cpuSeconds(pidsOf(mesh)) - cpuBefore;
+    const cpu = new Map([...cpuOf(mesh)].map(([program, total]) => [program, total - (before.get(program) ?? 0)]));
     first += measured.answered + Object.values(measured.failed).reduce((a, b) => a + b, 0);
     if (target.kind === 'predict') {
       tokens += measured.tokens;
@@ -91,10 +93,12 @@ function targetsOf(mesh: Mesh, { tenant, token, callers }: Plan): Target[] {
   ];
 }
 
-const pidsOf = (mesh: Mesh): number[] => [...mesh.programs.values()].flatMap((p) => p.pid() ?? []);
+/** Processor time that each program has taken, seconds. */
+const cpuOf = (mesh: Mesh): Map<string, number> =>
+  new Map([...mesh.programs].map(([name, program]) => [name, cpuSeconds(program.pid() ?? 0)]));
 
-/** @param cpu processor time of the mesh during the run, seconds */
-export function runOf(target: TargetKind, load: Job['load'], measured: Measured, cpu: number): Run {
+/** @param cpu processor time of each program during the run, seconds */
+export function runOf(target: TargetKind, load: Job['load'], measured: Measured, cpu: ReadonlyMap<string, number>): Run {
   const { answered, seconds, degraded, failed, latenciesMs, timingsUs, timed } = measured;
   const stages = Object.entries(timingsUs).map(([stage, sumUs]) => [stage, sumUs / timed / 1000]);
   return {
@@ -102,7 +106,8 @@ export function runOf(target: TargetKind, load: Job['load'], measured: Measured,
     load,
     queriesPerSecond: answered / seconds,
     latencyMs: latencyOf(latenciesMs),
-    queriesPerCpuSecond: answered / cpu,
+    queriesPerCpuSecond: answered / [...cpu.values()].reduce((a, b) => a + b, 0),
+    cpuMs: Object.fromEntries([...cpu].map(([program, total]) => [program, (1000 * total) / answered])),
     answered,
     degraded,
     failed,

@@ -36,6 +36,9 @@ export function tables(report: Report, setting: Setting): string {
     'Mean time of each hop, ms and share of what the caller sees',
     hopTable(report.runs),
     '',
+    'Processor time of each program for one query, ms and share',
+    cpuTable(report.runs),
+    '',
     `At ${report.steadyShare * 100} % of the peak: ${number(rateOf(steady))} arrivals/s, latency from the moment each was due`,
     table(['', 'q/s', 'p50 ms', 'p95 ms', 'p99 ms', 'q/cpu-s', 'failed'], [row(steady).filter((_, i) => i !== 1)]),
     `Gateway event-loop delay p99: ${number(report.gatewayEventLoopDelayP99Ms)} ms`,
@@ -58,6 +61,16 @@ function hopTable(runs: readonly Run[]): string {
     return hops ? [[run.target, callers, ...Object.values(hops).map((ms) => `${number(ms)} ${share(ms, run.meanMs)}`)]] : [];
   });
   return table(['', 'n', 'context', 'models', 'search', 'reply', 'record', 'gateway', 'edge'], rows);
+}
+
+function cpuTable(runs: readonly Run[]): string {
+  const programs = [...new Set(runs.flatMap((run) => Object.keys(run.cpuMs)))].sort();
+  const rows = runs.map((run) => {
+    const total = Object.values(run.cpuMs).reduce((a, b) => a + b, 0);
+    const cells = programs.map((program) => `${number(run.cpuMs[program] ?? 0)} ${share(run.cpuMs[program] ?? 0, total)}`);
+    return [run.target, 'callers' in run.load ? String(run.load.callers) : '', ...cells];
+  });
+  return table(['', 'n', ...programs], rows);
 }
 
 const share = (part: number, whole: number): string => `${Math.round((100 * part) / whole)}%`.padStart(3);
@@ -98,6 +111,7 @@ export function document(report: Report, setting: Setting): object {
     p99_ms: r.latencyMs.p99,
     mean_ms: r.meanMs,
     queries_per_cpu_second: r.queriesPerCpuSecond,
+    cpu_ms: r.cpuMs,
     answered: r.answered,
     degraded: r.degraded,
     failed: r.failed,
