@@ -28,7 +28,9 @@ const newestSource = (folder) =>
 if (changed(join(root, 'node_modules/.package-lock.json')) < changed(join(root, 'package-lock.json')))
   run('Installing packages …', 'npm', ['ci']);
 
-const sources = ['bench', 'cli', 'docs', 'envoy', 'gen', 'lib', 'mesh', 'services', 'test'].filter((folder) => existsSync(join(root, folder)));
+const sources = ['bench', 'cli', 'docs', 'envoy', 'gen', 'lib', 'mesh', 'services', 'test'].filter((folder) =>
+  existsSync(join(root, folder)),
+);
 const built = changed(join(root, 'dist/built'));
 if (built < Math.max(...sources.map(newestSource), changed(join(root, 'tsconfig.json')), changed(join(root, 'package-lock.json')))) {
   run('Compiling …', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', root]);

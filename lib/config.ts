@@ -41,12 +41,6 @@ export const integer = (spec: Common<number> & { min: number; max: number }): Se
     return value >= spec.min && value <= spec.max ? { value } : undefined;
   });
 
-export const number = (spec: Common<number> & { min: number; max: number }): Setting<number> =>
-  setting(spec, `a number from ${spec.min} to ${spec.max}`, (raw) => {
-    const value = /^-?\d+(\.\d+)?$/.test(raw) ? Number(raw) : Number.NaN;
-    return value >= spec.min && value <= spec.max ? { value } : undefined;
-  });
-
 export const boolean = (spec: Common<boolean>): Setting<boolean> =>
   setting(spec, '"on" or "off"', (raw) => (raw === 'on' || raw === 'off' ? { value: raw === 'on' } : undefined));
 

@@ -10,12 +10,6 @@ export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
-/** What one reason means on the wire. `message` gets the metadata that `ErrorInfo` will carry: never customers' text, never secrets. */
-export interface ErrorSpec<M extends Record<string, string | number> = Record<string, string | number>> {
-  readonly code: Status;
-  readonly message: (meta: M) => string;
-}
-
 /** An error of the catalogue, ready for the wire: status code, one message, one `ErrorInfo` (AIP-193) and further details. */
 export class Fault extends RichServerError {
   constructor(
@@ -31,7 +25,10 @@ export class Fault extends RichServerError {
 
 type MetaOf<S> = S extends { message: (meta: infer M) => string } ? M : never;
 
-/** Builds the functions that make (`fault`) and throw (`fail`) the errors of a catalogue. */
+/**
+ * Builds the functions that make (`fault`) and throw (`fail`) the errors of a catalogue. `message` gets the metadata that
+ * `ErrorInfo` will carry: never customers' text, never secrets.
+ */
 export function defineErrors<S extends Record<string, { code: Status; message: (meta: never) => string }>>(specs: S) {
   const fault = <R extends keyof S & string>(reason: R, meta: MetaOf<S[R]>, details?: ErrorDetails[]): Fault => {
     const spec = specs[reason]!;

@@ -1,5 +1,5 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 
 export type { Logger };
 
@@ -17,8 +17,11 @@ export function describeError(error: unknown): Record<string, unknown> {
   return { type: name, code, reason, message, frames, cause: error.cause === undefined ? undefined : describeError(error.cause) };
 }
 
+// When the reader of the log has gone there is nobody to tell; pino's own writer would try again for ever, also at the end of the process.
+process.stdout.on('error', () => {});
+
 /** Structured log on stdout, one JSON object a line, with the ids of the active span. No customer text, no secret is ever logged. */
-export const log: Logger = pino({
+const options: LoggerOptions = {
   level: process.env['REPLYMESH_LOG_LEVEL'] ?? 'info',
   base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'replymesh', pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
@@ -32,4 +35,5 @@ export const log: Logger = pino({
     const span = trace.getActiveSpan()?.spanContext();
     return span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
   },
-});
+};
+export const log: Logger = pino(options, process.stdout);

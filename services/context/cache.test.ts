@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, openCache } from './cache.js';
-import { removeKeys, until } from './testContext.js';
+import { removeKeys, until } from './context.fixture.js';
 
 const redisUrl = process.env['REDIS_URL'];
 const prefix = `test:${randomUUID()}:`;

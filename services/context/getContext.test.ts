@@ -3,9 +3,9 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CustomerTier, FactType, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
+import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
 import { readSeed, seed } from './seed.js';
 import type { Store } from './store.js';
-import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './testContext.js';
 
 describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
   let store: Store;

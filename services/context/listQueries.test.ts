@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ListQueriesRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import { Action, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import type { Store } from './store.js';
-import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './testContext.js';
 
 const START = new Date('2026-11-01T00:00:00Z').getTime();
 

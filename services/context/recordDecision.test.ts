@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Action, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
-import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './testContext.js';
 
 const print = (text: string): string => createHash('sha256').update(text).digest('hex');
 const HOUR_MS = 3_600_000;

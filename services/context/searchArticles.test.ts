@@ -2,9 +2,9 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Article, Audience } from '../../gen/replymesh/type/v1/knowledge.js';
 import { ImportOutcome } from '../../gen/replymesh/v1/knowledge_service.js';
+import { letterEmbedding, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
 import { seed } from './seed.js';
 import { rowsOf, type Store } from './store.js';
-import { letterEmbedding, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './testContext.js';
 
 type As = ReturnType<typeof newTenant>['as'];
 const anArticle = (fields: Partial<Article> = {}): Article =>

@@ -9,11 +9,11 @@ import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { background } from '../../lib/call.js';
 import { StartError } from '../../lib/errors.js';
+import { aQuery, newTenant, postgresOptions, reasonOf, scratchDatabase, startContext, until } from './context.fixture.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
 import { rowsOf, type Store } from './store.js';
-import { tcpProxy } from './tcpProxy.js';
-import { aQuery, newTenant, postgresOptions, reasonOf, scratchDatabase, startContext, until } from './testContext.js';
+import { tcpProxy } from './tcpProxy.fixture.js';
 
 describe('the embedded database', () => {
   let root: string;

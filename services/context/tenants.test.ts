@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
-import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './testContext.js';
 
 const TABLES = ['articles', 'customers', 'feedback', 'interactions', 'passages', 'queries', 'request_reservations'] as const;
 

@@ -28,19 +28,13 @@ endOnFailure();
 const config = loadConfig(GatewayConfig, process.env, process.argv);
 const policy = loadPolicy(config.policyFile);
 const toContext = { callee: 'context', target: config.contextTarget, timeoutMs: config.contextTimeoutMs };
+const toInference = { callee: 'inference', target: config.inferenceTarget, timeoutMs: config.inferenceTimeoutMs };
+const toGenerator = { callee: 'generator', target: config.generatorTarget, timeoutMs: config.generatorTimeoutMs };
 const context = connect(ContextServiceDefinition, toContext);
 const knowledge = connect(KnowledgeServiceDefinition, toContext);
 const feedback = connect(FeedbackServiceDefinition, toContext);
-const inference = connect(InferenceServiceDefinition, {
-  callee: 'inference',
-  target: config.inferenceTarget,
-  timeoutMs: config.inferenceTimeoutMs,
-});
-const generator = connect(GeneratorServiceDefinition, {
-  callee: 'generator',
-  target: config.generatorTarget,
-  timeoutMs: config.generatorTimeoutMs,
-});
+const inference = connect(InferenceServiceDefinition, toInference);
+const generator = connect(GeneratorServiceDefinition, toGenerator);
 const spool = await openSpool(config.spoolDir, delivery(context.client));
 
 const parts = {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { StartError } from '../../lib/errors.js';
@@ -49,41 +50,35 @@ interface Thread {
 export async function startWorkers(bundle: Bundle, count: number): Promise<Workers> {
   const start: WorkerStart = { dir: bundle.dir, manifest: bundle.manifest };
   const threads = new Set<Thread>();
-  const changeListeners: (() => void)[] = [];
-  const aliveListeners: ((alive: number) => void)[] = [];
+  const events = new EventEmitter<{ change: []; alive: [number] }>();
   let bearsCompany = false;
   const closing = new AbortController();
   const replacements = new Set<Promise<void>>();
-  const changed = (): void => {
-    for (const listener of changeListeners) listener();
-  };
   const counted = (): void => {
     if (closing.signal.aborted) return;
-    for (const listener of aliveListeners) listener(threads.size);
-    changed();
+    events.emit('alive', threads.size);
+    events.emit('change');
   };
 
+  const lost = (thread: Thread, exitCode: number): void => {
+    threads.delete(thread);
+    thread.job?.reject(new WorkerLost('The thread ended while it ran a batch.'));
+    if (!closing.signal.aborted) {
+      log.error({ exitCode, alive: threads.size }, 'an inference thread ended and is started again');
+      replace();
+    }
+    counted();
+  };
   const add = async (): Promise<void> => {
     const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
     bearsCompany = await ready(thread.worker);
     if (closing.signal.aborted) return end(thread.worker);
     threads.add(thread);
     thread.worker.on('message', (message: WorkerMessage) => {
-      const { job } = thread;
-      thread.job = undefined;
-      if (message.kind === 'done') job?.resolve(message.rows);
-      else if (message.kind === 'failed') job?.reject(new Error(message.message));
-      changed();
+      settle(thread, message);
+      events.emit('change');
     });
-    thread.worker.on('exit', (exitCode) => {
-      threads.delete(thread);
-      thread.job?.reject(new WorkerLost('The thread ended while it ran a batch.'));
-      if (!closing.signal.aborted) {
-        log.error({ exitCode, alive: threads.size }, 'an inference thread ended and is started again');
-        replace();
-      }
-      counted();
-    });
+    thread.worker.on('exit', (exitCode) => lost(thread, exitCode));
     counted();
   };
   const replace = (): void => {
@@ -115,15 +110,19 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     get threads() {
       return [...threads].map((t) => t.worker);
     },
-    run: (batch) =>
-      runOn(
-        [...threads].find((t) => !t.job),
-        batch,
-      ),
-    onChange: (listener) => void changeListeners.push(listener),
-    onAlive: (listener) => void aliveListeners.push(listener),
+    run: (batch) => runOn(threads, batch),
+    onChange: (listener) => void events.on('change', listener),
+    onAlive: (listener) => void events.on('alive', listener),
     close,
   };
+}
+
+/** Gives the thread's answer to whoever waits for it. */
+function settle(thread: Thread, message: WorkerMessage): void {
+  const { job } = thread;
+  thread.job = undefined;
+  if (message.kind === 'done') job?.resolve(message.rows);
+  else if (message.kind === 'failed') job?.reject(new Error(message.message));
 }
 
 /** Starts a thread, after a pause that doubles with each failure, until it is there or `signal` fires. */
@@ -139,7 +138,8 @@ async function retried(add: () => Promise<void>, signal: AbortSignal): Promise<v
   }
 }
 
-function runOn(thread: Thread | undefined, batch: Batch): Promise<RowResult[]> {
+function runOn(threads: ReadonlySet<Thread>, batch: Batch): Promise<RowResult[]> {
+  const thread = [...threads].find((t) => !t.job);
   if (!thread) return Promise.reject(new WorkerLost('No thread is idle.'));
   return new Promise((resolve, reject) => {
     thread.job = { resolve, reject };
