@@ -1,5 +1,5 @@
 import type { CallContext, Metadata, ServerMiddleware } from 'nice-grpc';
-import { type Call, type Principal, SUBJECT_KEY, TENANT_KEY } from './call.js';
+import { type Call, decodeName, type Principal, SUBJECT_KEY, TENANT_KEY } from './call.js';
 import { type MethodContract, methods } from './contract.js';
 import { kitFail } from './errors.js';
 import { log } from './log.js';
@@ -20,5 +20,5 @@ export function accessMiddleware(
 export function meshPrincipal(metadata: Metadata): Principal {
   const tenant = metadata.get(TENANT_KEY);
   if (!tenant) return kitFail('TOKEN_MISSING', {});
-  return { tenant, subject: metadata.get(SUBJECT_KEY) ?? 'replymesh', scopes: new Set() };
+  return { tenant: decodeName(tenant), subject: decodeName(metadata.get(SUBJECT_KEY) ?? 'replymesh'), scopes: new Set() };
 }

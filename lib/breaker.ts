@@ -66,10 +66,13 @@ export function breakerMiddleware(callee: string): ClientMiddleware {
       const first = (await breakerOf(call.method.path).fire(() => iterator.next())) as IteratorResult<never, never>;
       if (first.done) return first.value;
       yield first.value;
+      return yield* iterator;
     } catch (error) {
       if (isRefused(error)) throw new ClientError(call.method.path, Status.UNAVAILABLE, `The breaker for ${callee} is open.`);
       throw error;
+    } finally {
+      // A reader that leaves after the first message ends the call at the callee too.
+      await iterator.return(undefined as never).catch(() => {});
     }
-    return yield* iterator;
   };
 }

@@ -34,3 +34,7 @@ export function background(work: { tenant: string; timeoutMs: number; signal?: A
 /** Metadata that carries the principal from service to service. The gateway alone takes callers from outside, by token. */
 export const TENANT_KEY = 'x-replymesh-tenant';
 export const SUBJECT_KEY = 'x-replymesh-subject';
+
+/** A name as metadata, which is ASCII: percent-encoded. Half of a surrogate pair, which no encoding has, becomes U+FFFD. */
+export const encodeName = (name: string): string => encodeURIComponent(Buffer.from(name).toString());
+export const decodeName = (metadata: string): string => decodeURIComponent(metadata);

@@ -1,3 +1,4 @@
+import { isAbortError } from 'abort-controller-x';
 import {
   type CallOptions,
   type Client,
@@ -14,7 +15,7 @@ import { retryMiddleware } from 'nice-grpc-client-middleware-retry';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { prometheusClientMiddleware } from 'nice-grpc-prometheus';
 import { breakerMiddleware } from './breaker.js';
-import { SUBJECT_KEY, TENANT_KEY, type Within } from './call.js';
+import { encodeName, SUBJECT_KEY, TENANT_KEY, type Within } from './call.js';
 import { timeoutMiddleware } from './deadline.js';
 import { MAX_MESSAGE_BYTES } from './limits.js';
 
@@ -47,9 +48,20 @@ const withinMiddleware: ClientMiddleware<{ within: Within }, { deadline: Date }>
   const { within, ...rest } = options;
   if (!within) throw new Error(`A call of ${call.method.path} without "within": it would have no deadline.`);
   const metadata = Metadata(options.metadata);
-  metadata.set(TENANT_KEY, within.principal.tenant).set(SUBJECT_KEY, within.principal.subject);
-  return yield* call.next(call.request, { ...rest, metadata, signal: options.signal ?? within.signal, deadline: within.deadline });
+  metadata.set(TENANT_KEY, encodeName(within.principal.tenant)).set(SUBJECT_KEY, encodeName(within.principal.subject));
+  const signal = options.signal ?? within.signal;
+  try {
+    return yield* call.next(call.request, { ...rest, metadata, signal, deadline: within.deadline });
+  } catch (error) {
+    // In a process that stalls, the timer of `background`'s signal may fire before the one of the deadline; it says the same.
+    if (isAbortError(error) && Date.now() >= within.deadline.getTime() && !isLeft(signal))
+      throw new ClientError(call.method.path, Status.DEADLINE_EXCEEDED, 'The deadline passed.');
+    throw error;
+  }
 };
+
+/** Whether somebody aborted the signal, as against a timer of `AbortSignal.timeout`. */
+const isLeft = (signal: AbortSignal): boolean => signal.aborted && (signal.reason as Error | undefined)?.name !== 'TimeoutError';
 
 /** Retries only what the contract calls idempotent, only on UNAVAILABLE, twice. */
 const RETRY = { retryableStatuses: [Status.UNAVAILABLE], retryMaxAttempts: 2, retryBaseDelayMs: 20, retryMaxDelayMs: 200 };

@@ -1,4 +1,5 @@
 import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor, ServerListenerBuilder } from '@grpc/grpc-js';
+import { abortable } from 'abort-controller-x';
 import { type CallContext, type ClientMiddleware, Metadata, type ServerMiddleware } from 'nice-grpc';
 import type { DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
 
@@ -24,7 +25,7 @@ export const deadlineInterceptor: ServerInterceptor = (_method, call) =>
       .build(),
   );
 
-/** Gives every call a deadline: the caller's, but never more than `maxMs`; and a signal that fires when it passes. */
+/** Gives every call a deadline: the caller's, but never more than `maxMs`; a signal that fires when it passes, and requests that end then. */
 export function deadlineMiddleware(maxMs: number, streamMaxMs: number): ServerMiddleware<{ deadline: Date }> {
   return async function* (call, context: CallContext) {
     const limit = Date.now() + (call.requestStream ? streamMaxMs : maxMs);
@@ -32,17 +33,25 @@ export function deadlineMiddleware(maxMs: number, streamMaxMs: number): ServerMi
     const deadline = new Date(Math.min(asked, limit));
     // grpc-js itself cancels the call at the caller's deadline; only ours needs a timer.
     if (asked <= limit) return yield* call.next(call.request, { ...context, deadline });
-    const controller = new AbortController();
-    const abort = () => controller.abort();
-    const timer = setTimeout(abort, limit - Date.now());
-    context.signal.addEventListener('abort', abort);
+    const passed = new AbortController();
+    const timer = setTimeout(() => passed.abort(), limit - Date.now());
+    const signal = AbortSignal.any([context.signal, passed.signal]);
     try {
-      return yield* call.next(call.request, { ...context, deadline, signal: controller.signal });
+      return yield* call.next(call.requestStream ? until(signal, call.request) : (call.request as never), { ...context, deadline, signal });
     } finally {
       clearTimeout(timer);
-      context.signal.removeEventListener('abort', abort);
     }
   };
+}
+
+/** Messages whose sender may leave the stream open. @throws AbortError when the signal fires */
+async function* until<T>(signal: AbortSignal, messages: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await abortable(signal, iterator.next());
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
 /** Sends what is left of the deadline (gRPC over HTTP/2, `grpc-timeout`), at most `capMs`. */

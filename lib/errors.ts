@@ -86,6 +86,10 @@ export const kitErrors = {
     code: Status.UNAVAILABLE,
     message: (_: Record<never, string>) => 'This instance is shutting down. Retry: another one will answer.',
   },
+  MESSAGE_TOO_LARGE: {
+    code: Status.RESOURCE_EXHAUSTED,
+    message: (m: { max_bytes: number }) => `The message is larger than ${m.max_bytes} bytes. Send less at once.`,
+  },
   TOKEN_MISSING: {
     code: Status.UNAUTHENTICATED,
     message: (_: Record<never, string>) => 'No token came with the call. Send the header "authorization: Bearer <token>".',

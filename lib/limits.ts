@@ -2,7 +2,5 @@
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Most calls at once on one connection. */
 export const MAX_CONCURRENT_STREAMS = 1000;
-/** Age at which a server ends a connection, so that clients find new replicas, milliseconds. */
-export const MAX_CONNECTION_AGE_MS = 300_000;
-/** Longest life of a stream that the caller keeps open, milliseconds. */
+/** Longest life of a stream that the caller keeps open, milliseconds: longer than any call, whatever REPLYMESH_DEADLINE_MS says. */
 export const MAX_STREAM_MS = 3_600_000;

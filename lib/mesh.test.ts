@@ -1,4 +1,5 @@
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ServerError, Status } from 'nice-grpc';
 import type { BadRequest, ErrorInfo, RichClientError } from 'nice-grpc-error-details';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -7,6 +8,7 @@ import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { meshPrincipal } from './access.js';
 import { background, type Within } from './call.js';
 import { connect } from './client.js';
+import { errors } from './metrics.js';
 import { type Handlers, type RunningServer, serve, startServer } from './server.js';
 
 const open: { close(): Promise<void> }[] = [];
@@ -28,7 +30,7 @@ const NONE = {
 
 async function start(
   handlers: Partial<QueryHandlers>,
-  config: { deadlineMs?: number; drainMs?: number; listen?: string } = {},
+  config: { deadlineMs?: number; drainMs?: number; connectionAgeMs?: number } = {},
 ): Promise<RunningServer> {
   const server = await startServer(
     { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 5000, drainMs: 200, ...config },
@@ -84,6 +86,26 @@ describe('a served contract', () => {
     );
     expect(reason(error)).toBe('TOKEN_MISSING');
   });
+
+  it('passes on who calls, in whatever script the name is written', async () => {
+    const { port } = await start({
+      getQuery: async (_, call) => ({ query: { id: call.principal.subject, createTime: new Date(0), decision: {} } }),
+    });
+    const names = ['Zoë 王', 'a b%20c\t', ' spaces at the ends ', '🙂'];
+    const answers = await Promise.all(
+      names.map((subject) =>
+        client(port).getQuery({ id: ID }, { within: { ...caller().within, principal: { tenant: 'demo', subject, scopes: new Set() } } }),
+      ),
+    );
+    expect(answers.map((a) => a.query?.id)).toEqual(names);
+  });
+
+  it('says of a message that is too large what the limit is, and counts it', async () => {
+    const { port } = await start({});
+    const error = await failure(client(port).processQuery({ text: 'a'.repeat(5 * 1024 * 1024) }, caller()));
+    expect([error.code, reason(error)]).toEqual([Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE']);
+    expect((await errors.get()).values).toContainEqual(expect.objectContaining({ labels: { error_type: 'MESSAGE_TOO_LARGE' }, value: 1 }));
+  });
 });
 
 describe('deadlines and cancellation', () => {
@@ -134,6 +156,28 @@ describe('deadlines and cancellation', () => {
     leave.abort();
     expect(await answer).toBe('AbortError');
     await expect.poll(() => aborted).toBe(true);
+  });
+
+  it('says that the deadline passed, not that somebody left, when its own process stalls past it', async () => {
+    const { port } = await start({ getQuery: () => new Promise(() => {}) });
+    const gateway = client(port);
+    const late = caller(50);
+    const until = Date.now() + 400;
+    while (Date.now() < until);
+    expect((await failure(gateway.getQuery({ id: ID }, late))).code).toBe(Status.DEADLINE_EXCEEDED);
+  });
+
+  it('ends a stream at the callee as soon as its reader leaves', async () => {
+    let aborted = false;
+    const { port } = await start({
+      async *streamQuery(_, call) {
+        call.signal.addEventListener('abort', () => (aborted = true));
+        yield { event: { $case: 'accepted' as const, value: { id: 'q' } } };
+        await new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)));
+      },
+    });
+    for await (const _ of client(port).streamQuery({ query: { text: 'hello' } }, caller())) break;
+    await expect.poll(() => aborted, { timeout: 2000 }).toBe(true);
   });
 
   it('ends within its own time when the callee accepts the connection and stays silent', async () => {
@@ -224,6 +268,53 @@ describe('calls between services', () => {
     });
     const gateway = client(port);
     for (let i = 0; i < 40; i += 1) expect((await failure(gateway.getQuery({ id: ID }, caller()))).code).toBe(Status.NOT_FOUND);
+  });
+});
+
+describe('a server that sends its callers to new connections', () => {
+  it('lets a running call and a stream finish on the old one', async () => {
+    const longMs = 1500;
+    const { port } = await start(
+      {
+        getQuery: async () => {
+          await wait(longMs);
+          return {};
+        },
+        async *streamQuery() {
+          yield { event: { $case: 'accepted' as const, value: { id: 'q' } } };
+          await wait(longMs);
+          yield { event: { $case: 'accepted' as const, value: { id: 'end' } } };
+        },
+      },
+      { connectionAgeMs: 200, drainMs: 200 },
+    );
+    const gateway = client(port);
+    const stream = (async () => {
+      let count = 0;
+      for await (const _ of gateway.streamQuery({ query: { text: 'hello' } }, caller())) count += 1;
+      return count;
+    })();
+    expect(await Promise.all([gateway.getQuery({ id: ID }, caller()), stream])).toEqual([expect.anything(), 2]);
+  });
+});
+
+describe('many streams at once', () => {
+  it('raise no warning of the runtime', async () => {
+    const warnings: string[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', listen);
+    open.push({ close: async () => void process.off('warning', listen) });
+    const { port } = await start({
+      async *streamQuery(_, call) {
+        yield { event: { $case: 'accepted' as const, value: { id: 'q' } } };
+        await new Promise<void>((resolve) => call.signal.addEventListener('abort', () => resolve()));
+      },
+    });
+    const gateway = client(port);
+    const streams = Array.from({ length: 20 }, () => gateway.streamQuery({ query: { text: 'hello' } }, caller())[Symbol.asyncIterator]());
+    await Promise.all(streams.map((s) => s.next()));
+    await Promise.all(streams.map((s) => s.return?.()));
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -25,7 +25,7 @@ export const apiRequestDuration = new Histogram({
 
 export const errors = new Counter({
   name: 'errors_total',
-  help: 'Failed calls, by reason of the error catalogue.',
+  help: 'Failed calls, and failures that a stream tells in a message, by reason of the error catalogue.',
   labelNames: ['error_type'],
   registers: [registry],
 });

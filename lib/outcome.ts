@@ -2,8 +2,9 @@ import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { isAbortError } from 'abort-controller-x';
 import { ClientError, ServerError, type ServerMiddleware, Status } from 'nice-grpc';
 import { type ErrorDetails, RichClientError, RichServerError } from 'nice-grpc-error-details';
+import type { Status as RpcStatus } from '../gen/google/rpc/status.js';
 import { methods } from './contract.js';
-import { Fault, kitFault } from './errors.js';
+import { Fault, kitFault, rpcStatusOf } from './errors.js';
 import { log } from './log.js';
 import { apiRequestDuration, apiRequests, errors } from './metrics.js';
 
@@ -32,7 +33,7 @@ const reasonOf = (details: readonly ErrorDetails[]): string | undefined =>
   details.flatMap((d) => (d.$type === 'google.rpc.ErrorInfo' ? [d.reason] : []))[0];
 
 /** Turns whatever a handler threw into an error of the catalogue. What is not one of ours is logged and becomes INTERNAL with the trace id alone. */
-export function toFault(error: unknown, path: string, deadlinePassed: boolean): ServerError {
+function toFault(error: unknown, path: string, deadlinePassed: boolean): ServerError {
   if (error instanceof ServerError) return error;
   if (isAbortError(error)) return kitFault(deadlinePassed ? 'DEADLINE_PASSED' : 'CALL_CANCELLED', {});
   if (error instanceof RichClientError && reasonOf(error.extra) !== undefined)
@@ -50,6 +51,22 @@ export function toFault(error: unknown, path: string, deadlinePassed: boolean): 
 
 /** Timers fire up to a millisecond early or some late. */
 const TIMER_SLACK_MS = 5;
+const hasPassed = (deadline: Date): boolean => Date.now() >= deadline.getTime() - TIMER_SLACK_MS;
+
+const count = (fault: ServerError): void =>
+  errors.inc({
+    error_type:
+      fault instanceof Fault
+        ? fault.reason
+        : (fault instanceof RichServerError && reasonOf(fault.extra)) || Status[fault.code] || 'UNKNOWN',
+  });
+
+/** A failure that a stream tells in a message, because others come after it or its status line is gone. It counts like a call's. */
+export function failureMessage(error: unknown, path: string, deadline: Date): RpcStatus {
+  const fault = toFault(error, path, hasPassed(deadline));
+  count(fault);
+  return rpcStatusOf(fault);
+}
 
 /** `context` of `/replymesh.context.v1.ContextService/GetContext`. */
 const calleeOf = (path: string): string => /^\/replymesh\.([a-z]+)\./.exec(path)?.[1] ?? 'next';
@@ -68,14 +85,9 @@ export const outcomeMiddleware: ServerMiddleware<object, { deadline: Date }> = a
     code = Status.OK;
     return answer;
   } catch (error) {
-    const fault = toFault(error, path, Date.now() >= context.deadline.getTime() - TIMER_SLACK_MS);
+    const fault = toFault(error, path, hasPassed(context.deadline));
     code = fault.code;
-    errors.inc({
-      error_type:
-        fault instanceof Fault
-          ? fault.reason
-          : (fault instanceof RichServerError && reasonOf(fault.extra)) || Status[fault.code] || 'UNKNOWN',
-    });
+    count(fault);
     throw fault;
   } finally {
     apiRequests.inc({ ...labels, status: String(HTTP_STATUS[code] ?? 500) });

@@ -11,10 +11,12 @@ import { descriptorSet, type MethodContract } from './contract.js';
 import { deadlineInterceptor, deadlineMiddleware } from './deadline.js';
 import { drainMiddleware } from './drain.js';
 import { StartError } from './errors.js';
-import { MAX_CONCURRENT_STREAMS, MAX_CONNECTION_AGE_MS, MAX_MESSAGE_BYTES, MAX_STREAM_MS } from './limits.js';
+import { MAX_CONCURRENT_STREAMS, MAX_MESSAGE_BYTES, MAX_STREAM_MS } from './limits.js';
 import { log } from './log.js';
 import { serveMetrics } from './metrics.js';
 import { outcomeMiddleware } from './outcome.js';
+import type { Closable } from './shutdown.js';
+import { tooLargeInterceptor } from './tooLarge.js';
 import { validationMiddleware } from './validation.js';
 
 /** What every service reads from the environment. */
@@ -39,12 +41,21 @@ export const serverSettings = (listen: string) => ({
     default: 5000,
     doc: 'Time that running calls get to finish at shutdown.',
   }),
+  connectionAgeMs: integer({
+    env: 'REPLYMESH_CONNECTION_AGE_MS',
+    min: 1000,
+    max: 86_400_000,
+    default: 300_000,
+    doc: 'Age at which callers are sent to a new connection, so that they find new replicas. What runs on the old one finishes there.',
+  }),
 });
 export interface ServerConfig {
   readonly listen: string;
   readonly metricsAddress: string;
   readonly deadlineMs: number;
   readonly drainMs: number;
+  /** Absent where callers need not move. */
+  readonly connectionAgeMs?: number;
 }
 
 /** A service implementation; each method is a `Handler`. */
@@ -64,11 +75,10 @@ export const serve = <D extends CompatServiceDefinition>(definition: D, handlers
 /** Says on whose behalf a call comes, or throws a `Fault`. */
 export type Authenticate = (metadata: Metadata, method: MethodContract) => Promise<Principal> | Principal;
 
-export interface RunningServer {
+export interface RunningServer extends Closable {
   readonly port: number;
   /** Says for the health check whether this server can do its work. */
   setHealthy(healthy: boolean): void;
-  close(): Promise<void>;
 }
 
 /**
@@ -86,12 +96,12 @@ export async function startServer(
   const server = createServer({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
-    'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
-    'grpc.max_connection_age_grace_ms': config.drainMs,
+    ...(config.connectionAgeMs === undefined ? {} : { 'grpc.max_connection_age_ms': config.connectionAgeMs }),
+    'grpc.max_connection_age_grace_ms': MAX_STREAM_MS,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 5000,
     'grpc.enable_channelz': 0,
-    interceptors: [deadlineInterceptor],
+    interceptors: [tooLargeInterceptor, deadlineInterceptor],
   } as Record<string, unknown> as object)
     .use(prometheusServerMiddleware())
     .use(errorDetailsServerMiddleware)
@@ -117,6 +127,7 @@ export async function startServer(
   return {
     port,
     setHealthy,
+    closeMs: config.drainMs,
     close: async () => {
       setHealthy(false);
       // shutdown() waits for ever while a stream is open, so that streams are told to end, and a timer ends what does not.

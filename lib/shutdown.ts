@@ -3,17 +3,24 @@ import { log } from './log.js';
 
 /** A part of a process that can be ended. */
 export interface Closable {
+  /** How long closing may take, milliseconds, where that is more than a moment. */
+  readonly closeMs?: number;
   close(): Promise<void>;
 }
 
-/** Ends the parts one after the other on SIGTERM or SIGINT, then the process: with 0, or with 1 when a part failed or took longer than `limitMs`. */
-export function onShutdown(parts: readonly Closable[], limitMs = 15_000): void {
+/** Time for all that closes in a moment, together. */
+const MOMENT_MS = 10_000;
+/** What the parts may take altogether, milliseconds. */
+export const shutdownLimitMs = (parts: readonly Closable[]): number => parts.reduce((sum, { closeMs = 0 }) => sum + closeMs, MOMENT_MS);
+
+/** Ends the parts one after the other on SIGTERM or SIGINT, then the process: with 0, or with 1 when a part failed or they took too long. */
+export function onShutdown(parts: readonly Closable[]): void {
   let closing = false;
   const shutdown = (signal: string): void => {
     if (closing) return;
     closing = true;
     log.info({ signal }, 'shutting down');
-    setTimeout(() => process.exit(1), limitMs).unref();
+    setTimeout(() => process.exit(1), shutdownLimitMs(parts)).unref();
     void closeInOrder(parts).then((failed) => {
       log.info({ failed }, 'stopped');
       process.exit(failed === 0 ? 0 : 1);

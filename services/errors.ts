@@ -12,10 +12,6 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.RESOURCE_EXHAUSTED,
     message: (m: { limit: number }) => `More than ${m.limit} requests a second came from this caller. Retry after the time in RetryInfo.`,
   },
-  MESSAGE_TOO_LARGE: {
-    code: Status.RESOURCE_EXHAUSTED,
-    message: (m: { max_bytes: number }) => `The message is larger than ${m.max_bytes} bytes. Send less at once.`,
-  },
   ROUTE_NOT_FOUND: {
     code: Status.NOT_FOUND,
     message: (_: None) => 'There is no such method or route. The routes are in docs/reference/api.md.',

@@ -1,6 +1,6 @@
 import { type ClientError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Action, type Decision } from '../gen/replymesh/type/v1/decision.js';
+import { Action, type Decision, DecisionReason } from '../gen/replymesh/type/v1/decision.js';
 import type { StreamQueryResponse } from '../gen/replymesh/v1/query_service.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
@@ -22,6 +22,19 @@ describe('one message', () => {
     expect(decision.reply?.citations.length).toBeGreaterThan(0);
     expect(decision.evidence).toMatchObject({ policyVersion: '2026-11-01', bundleDigest: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect(decision.degraded).toEqual([]);
+  });
+
+  it('may be answered unseen where the knowledge holds what the reply says, and where it does not, a person looks first', async () => {
+    const question = { text: 'Where is my refund?', customerId: 'cus_ada' };
+    const { decision } = await t.queries.processQuery(question);
+    expect([decision?.action, decision?.reason]).toEqual([Action.AUTO, DecisionReason.PERMITTED]);
+    for (const { articleId, passageId } of decision!.reply!.citations) {
+      expect((await t.knowledge.getArticle({ id: articleId })).article?.id).toBe(articleId);
+      expect(passageId).toMatch(new RegExp(`^${articleId}#\\d+$`));
+    }
+    const elsewhere = (await t.queries.processQuery(question, await t.as('without-articles'))).decision!;
+    expect([elsewhere.action, elsewhere.reason]).toEqual([Action.DRAFT, DecisionReason.NO_SOURCE]);
+    expect(elsewhere.reply?.citations).toEqual([]);
   });
 
   it('about something unknown goes to a person', async () => {

@@ -6,8 +6,7 @@ import {
 } from '../../gen/replymesh/v1/query_service.js';
 import type { Call } from '../../lib/call.js';
 import { messageType, violationsOf } from '../../lib/contract.js';
-import { rpcStatusOf } from '../../lib/errors.js';
-import { toFault } from '../../lib/outcome.js';
+import { failureMessage } from '../../lib/outcome.js';
 import type { Handler } from '../../lib/server.js';
 import { requireNone } from '../../lib/validation.js';
 import { processQuery, type QueryParts } from './processQuery.js';
@@ -31,10 +30,7 @@ export const batchProcessQueries = (
       return { correlationId, result: { $case: 'decision', value: decision as never } };
     } catch (error) {
       call.signal.throwIfAborted();
-      return {
-        correlationId,
-        result: { $case: 'error', value: rpcStatusOf(toFault(error, 'BatchProcessQueries', Date.now() >= deadline.getTime())) },
-      };
+      return { correlationId, result: { $case: 'error', value: failureMessage(error, 'BatchProcessQueries', deadline) } };
     }
   };
 

@@ -1,6 +1,5 @@
 import type { QueryServiceDefinition, StreamQueryResponse } from '../../gen/replymesh/v1/query_service.js';
-import { rpcStatusOf } from '../../lib/errors.js';
-import { toFault } from '../../lib/outcome.js';
+import { failureMessage } from '../../lib/outcome.js';
 import type { Handler } from '../../lib/server.js';
 import { accept } from './accept.js';
 import { answer, forCaller } from './answer.js';
@@ -25,7 +24,7 @@ export const streamQuery = (parts: QueryParts): Handler<typeof QueryServiceDefin
       }
     } catch (error) {
       if (!begun) throw error;
-      yield { event: { $case: 'error', value: rpcStatusOf(toFault(error, 'StreamQuery', Date.now() >= call.deadline.getTime())) } };
+      yield { event: { $case: 'error', value: failureMessage(error, 'StreamQuery', call.deadline) } };
     } finally {
       await events.return(undefined as never).catch(() => {});
     }

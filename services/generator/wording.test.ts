@@ -88,11 +88,22 @@ describe('approved wording', () => {
     expect(ask([], { customer: undefined }).sentences[0]).toBe('Hello,\n\n');
   });
 
-  it('cites the articles of its template, with the passage and its title where one was found', () => {
-    expect(ask([NUMBER, DUE], { passages: [passage('other'), passage('delivery-times')] }).citations).toEqual([
-      { articleId: 'track-an-order', passageId: '', title: '' },
+  it('cites the articles of its template, each by its best passage, in the order of the template', () => {
+    const passages = [passage('other'), passage('delivery-times'), passage('track-an-order'), passage('delivery-times')];
+    expect(ask([NUMBER, DUE], { passages }).citations).toEqual([
+      { articleId: 'track-an-order', passageId: 'track-an-order#1', title: 'About track-an-order' },
       { articleId: 'delivery-times', passageId: 'delivery-times#1', title: 'About delivery-times' },
     ]);
+  });
+
+  it('cites no article that was not found, however its template names it', () => {
+    const ids = fc.uniqueArray(fc.constantFrom('track-an-order', 'delivery-times', 'other', 'track'));
+    fc.assert(
+      fc.property(ids, fc.subarray([NUMBER, DUE]), (found, facts) => {
+        for (const { articleId } of ask(facts, { passages: found.map(passage) }).citations) expect(found).toContain(articleId);
+      }),
+    );
+    expect(ask([NUMBER, DUE], { passages: [] }).citations).toEqual([]);
   });
 
   it.each([

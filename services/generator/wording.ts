@@ -2,6 +2,7 @@ import type { CustomerProfile } from '../../gen/replymesh/type/v1/customer.js';
 import { FactType } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, type Citation } from '../../gen/replymesh/type/v1/decision.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
+import { citationsOf } from './citations.js';
 import { splitSentences } from './sentences.js';
 import { PLACEHOLDER, type Template, type Wording } from './wordingFile.js';
 
@@ -47,9 +48,14 @@ export const greetingOf = (wording: Wording, customer: CustomerProfile | undefin
 /** The blank line and the farewell. */
 export const closingOf = (wording: Wording): string => `\n\n${wording.closing}`;
 
+/** Position of the best passage of an article; of none where the article was not found. */
+const bestOf = (articleId: string, passages: readonly Passage[]): ReadonlySet<number> =>
+  new Set([passages.findIndex((passage) => passage.articleId === articleId)]);
+
 /**
  * The approved reply: that of the first template whose facts are known, or the holding reply, without sources, for an intent
- * without wording and for what a person will answer.
+ * without wording and for what a person will answer. It cites those of the template's articles that were found: a source that
+ * nobody can open would let a reply pass for supported.
  */
 export function approvedReply(wording: Wording, asked: Asked): ApprovedReply {
   const templates = asked.action === Action.ESCALATE ? undefined : wording.intents.get(asked.intent);
@@ -58,9 +64,6 @@ export function approvedReply(wording: Wording, asked: Asked): ApprovedReply {
   const last = body.pop() ?? '';
   return {
     sentences: [greetingOf(wording, asked.customer), ...body, last + closingOf(wording)],
-    citations: (filled?.template.sources ?? []).map((articleId) => {
-      const passage = asked.passages.find((one) => one.articleId === articleId);
-      return { articleId, passageId: passage?.id ?? '', title: passage?.title ?? '' };
-    }),
+    citations: (filled?.template.sources ?? []).flatMap((articleId) => citationsOf(bestOf(articleId, asked.passages), asked.passages)),
   };
 }
