@@ -12,6 +12,7 @@ import torch
 from replymesh_training import manifest, parity, pipeline, stages
 from replymesh_training.config import RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
+from replymesh_training.rows import NATURAL
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         checkpoint = chosen.checkpoint or stages.default_checkpoint()
         content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report)
         if chosen.parity is not None:
-            texts = parity.read_texts(stages.NATURAL / "parity-texts.json")
+            texts = parity.read_texts(NATURAL / "parity-texts.json")
             parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))
     except (DataError, manifest.ManifestError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -2,102 +2,138 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from replymesh_training import card, manifest
-from replymesh_training.config import RunConfig
+from replymesh_training import card, features, manifest
+from replymesh_training.byte_encoder import PAD_ID
+from replymesh_training.config import META, RunConfig, SpaceConfig
+from replymesh_training.data import read_rows
 from replymesh_training.evaluate import Calibration
+from replymesh_training.rows import NATURAL, Source, in_scope
 
-VERSION = "1.0.0"
-LARGEST_MEAN_SET = 2.0
+VERSION = "2.0.0"
 
-KINDS = {"minilm": "MODEL_KIND_DISTILBERT", "logistic_regression": "MODEL_KIND_LOGISTIC_REGRESSION"}
+KINDS = {
+    "minilm": "MODEL_KIND_DISTILBERT",
+    "roberta": "MODEL_KIND_ROBERTA",
+    "logistic_regression": "MODEL_KIND_LOGISTIC_REGRESSION",
+    "random_forest": "MODEL_KIND_RANDOM_FOREST",
+    "xgboost": "MODEL_KIND_XGBOOST",
+    META: "MODEL_KIND_LIGHTGBM",
+}
 """MiniLM is a distilled BERT with WordPiece tokens, which is what the kind says."""
+
+BEHAVIOURAL = ("tier", "escalations_total", "open_interactions", "mean_satisfaction")
+"""Fields of `BehaviouralFeatures` that the priority reads."""
+
+BYTE_TOKENIZER_CONFIG = {"tokenizer_class": "RobertaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
 
 SOURCES = {
     "bitext-support": ("CDLA-Sharing-1.0", "Bitext, customer-support-intent-detection-training-dataset, 2022"),
     "uci-sentiment": ("CC BY 4.0", "Kotzias et al. 2015, UCI Sentiment Labelled Sentences"),
-    "clinc150": ("CC BY 3.0", "Larson et al. 2019, oos-eval data_full.json; calibration of the out-of-scope score only"),
-    "banking77": ("CC BY 4.0", "Casanueva et al. 2020, PolyAI task-specific-datasets; calibration of the out-of-scope score only"),
+    "clinc150": ("CC BY 3.0", "Larson et al. 2019, oos-eval data_full.json"),
+    "banking77": ("CC BY 4.0", "Casanueva et al. 2020, PolyAI task-specific-datasets"),
     "natural-wording": ("Apache-2.0", "Written for Replymesh"),
 }
 """Licence and attribution by data set."""
 
 
-def provenance(name: str, path: Path, rows: int) -> dict[str, str]:
+def _provenance(name: str, path: Path, rows: int) -> dict[str, str]:
     """One file's entry. rows: as many of it as training or calibration read."""
     license_name, attribution = SOURCES[name]
     entry = {"name": f"{name}/{path.name}", "license": license_name, "attribution": attribution}
     return entry | {"rows": str(rows), "sha256": manifest.sha256_of(path)}
 
 
+def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[str, str]]:
+    """Every file that training or calibration of a space read."""
+    folder = data / source.folder
+    names = ["train", "valid"] if source.valid_share is None else ["train"]
+    found = [_provenance(source.folder, folder / f"{name}.csv", len(in_scope(read_rows(folder / f"{name}.csv")))) for name in names]
+    if source.natural_repeats:
+        path = NATURAL / "natural-train.csv"
+        found.append(_provenance("natural-wording", path, len(read_rows(path))))
+    for name in source.foreign:
+        path = data / name / "train.csv"
+        found.append(_provenance(name, path, min(config.most_foreign, len(in_scope(read_rows(path))))))
+    return found
+
+
 def space_entry(
-    name: str, labels: Sequence[str], inputs: Sequence[str], outputs: Sequence[str], fitted: Calibration,
+    space: SpaceConfig, labels: Sequence[str], graphs: Sequence[tuple[str, Sequence[str], Sequence[str]]], fitted: Calibration,
     metrics: Mapping[str, float], data: Sequence[Mapping[str, str]], config: RunConfig, width: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """One label space of the manifest; what was not fitted is left out."""
+    """One label space of the manifest; what was not fitted is left out. graphs: name, inputs and outputs of each."""
+    name = space.name
     entry: dict[str, Any] = {
         "name": name,
         "labels": list(labels),
-        "stages": [{"name": name, "file": f"spaces/{name}/space.onnx", "inputs": list(inputs), "outputs": list(outputs)}],
+        "stages": [
+            {"name": stage, "file": f"spaces/{name}/{stage}.onnx", "inputs": list(inputs), "outputs": list(outputs)} for stage, inputs, outputs in graphs
+        ],
         "members": [
             {
                 "name": member,
                 "kind": KINDS[member],
                 "logitsTensor": f"{name}.{member}.logits",
                 "temperature": fitted.pool.temperatures[member],
-                "weight": weight,
+                "weight": fitted.pool.weights.get(member, 0.0),
             }
-            for member, weight in fitted.pool.weights.items()
+            for member in (*space.members, META)
         ],
     }
-    if fitted.monte_carlo_temperature is not None:
-        entry["monteCarlo"] = {
-            "maskTensor": f"{name}.dropout_mask",
-            "logitsTensor": f"{name}.mc.logits",
-            "width": width,
-            "samples": config.monte_carlo.samples,
-            "dropBelow": config.monte_carlo.drop_below,
-            "temperature": fitted.monte_carlo_temperature,
-        }
+    mask = {"maskTensor": f"{name}.dropout_mask", "width": width, "dropBelow": config.monte_carlo.drop_below, "logitsTensor": f"{name}.mc.logits"}
+    samples = config.monte_carlo.samples if space.sharp else 1
+    entry["monteCarlo"] = mask | {"samples": samples, "temperature": fitted.monte_carlo_temperature or 1.0}
+    if fitted.confidence is not None:
+        c = fitted.confidence
+        entry["confidence"] = {"bias": c.bias, "slope": c.slope, "mutualInformation": c.mutual_information, "disagreement": c.disagreement}
     if fitted.scope is not None:
         score = fitted.scope.score
         entry["outOfScope"] = {
-            "logitsTensor": f"{name}.{fitted.scope.member}.logits",
-            "location": float(score.location),
-            "scale": float(score.scale),
-            "threshold": float(score.threshold),
-        }
-    # Sets that hold many labels of a message that the pool is sure of would mislead: they are left out.
-    if fitted.conformal_threshold is not None and metrics["valid.conformal_mean_size"] <= LARGEST_MEAN_SET:
-        entry["conformal"] = {"coverage": config.calibration.coverage, "threshold": fitted.conformal_threshold}
+            "logitsTensor": f"{name}.{fitted.scope.member}.logits", "location": score.location, "scale": score.scale, "threshold": score.threshold,
+        }  # fmt: skip
+        if score.distance_weight:
+            entry["outOfScope"] |= {"distanceTensor": f"{name}.distance", "distanceWeight": score.distance_weight}
+    if fitted.least_probability is not None:
+        entry["conformal"] = {"coverage": config.calibration.coverage, "leastProbability": fitted.least_probability}
     return entry | {"metrics": {key: float(metrics[key]) for key in sorted(metrics)}, "data": [dict(item) for item in data]}
 
 
 def assemble(
-    folder: Path, trunk: Path, spaces: Mapping[str, Path], entries: Sequence[Mapping[str, Any]], config: RunConfig, width: int, finished: str,
+    folder: Path, trunk: Path, byte_tokenizer: Path, spaces: Mapping[str, Any], config: RunConfig, width: int, finished: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Files, card and manifest into an empty folder; the manifest. finished: RFC 3339 time of training's end."""
     for name in ("trunk.onnx", "tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(trunk / name, folder / name)
-    for name, source in spaces.items():
+    shutil.copyfile(byte_tokenizer / "byte_tokenizer.json", folder / "byte_tokenizer.json")
+    (folder / "byte_tokenizer_config.json").write_text(json.dumps(BYTE_TOKENIZER_CONFIG) + "\n", "utf-8")
+    for name, space in spaces.items():
         (folder / "spaces" / name).mkdir(parents=True)
-        shutil.copyfile(source / "space.onnx", folder / "spaces" / name / "space.onnx")
+        for stage in space.entry["stages"]:
+            shutil.copyfile(space.folder / f"{stage['name']}.onnx", folder / stage["file"])
     content: dict[str, Any] = {
         "format": manifest.FORMAT,
-        "name": "quick" if config.quick else "support-minilm",
+        "name": "quick" if config.quick else "replymesh-ensemble",
         "version": VERSION,
         "createTime": finished,
         "files": [],
         "tokenizer": {"file": "tokenizer.json", "configFile": "tokenizer_config.json", "maxTokens": config.max_tokens, "padTokenId": 0},
+        "byteTokenizer": {
+            "file": "byte_tokenizer.json", "configFile": "byte_tokenizer_config.json", "maxTokens": config.byte.max_tokens, "padTokenId": PAD_ID,
+        },
+        "features": {
+            "ngramBuckets": features.BUCKETS, "text": list(features.TEXT_FEATURES), "semantic": ["embedding", "hidden"], "behavioural": list(BEHAVIOURAL),
+        },
         "trunk": [{"name": "trunk", "file": "trunk.onnx", "inputs": ["input_ids", "attention_mask"], "outputs": ["hidden", "embedding"]}],
         "embeddingTensor": "embedding",
         "embeddingWidth": width,
-        "spaces": list(entries),
-    }
+        "spaces": [space.entry for space in spaces.values()],
+    }  # fmt: skip
     (folder / "MODEL_CARD.md").write_text(card.model_card(content), "utf-8")
     content["files"] = manifest.bundle_files(folder)
     manifest.write(folder, content)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax, logsumexp, softmax
+from scipy.special import expit, log_softmax, logit, logsumexp, softmax
 
 from replymesh_training.metrics import negative_log_likelihood
 
@@ -20,12 +20,17 @@ def _refuse_absent_classes(classes: int, labels: Array) -> None:
         raise ValueError(f"no held-out row has the classes {absent}; each needs at least one")
 
 
+def softmax_at(logits: Array, temperature: float) -> Array:
+    """softmax(logits / temperature) over the last axis, float64."""
+    return np.asarray(softmax(np.asarray(logits, np.float64) / temperature, axis=-1))
+
+
 def fit_temperature(logits: Array, labels: Array) -> float:
     """Temperature in [0.05, 20] that minimises the NLL. logits: (n, classes); labels: (n,). ValueError if a class is absent. Guo et al. 2017."""
     _refuse_absent_classes(logits.shape[1], labels)
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax(logits / np.exp(log_temperature), axis=1), labels)
+        return negative_log_likelihood(softmax_at(logits, float(np.exp(log_temperature))), labels)
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-4}).x))
 
@@ -61,64 +66,83 @@ def fit_pool_weights(members: Sequence[Array], temperatures: Sequence[float], la
     return [float(w) for w in minimize(loss, start, method="L-BFGS-B", bounds=[(0, 10)] * len(members)).x]
 
 
-def cumulative_to_label(probabilities: Array, labels: Array) -> Array:
-    """(n,): sum of the probabilities from the highest down to the true label's, that one included."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    sums = np.take_along_axis(probabilities, order, axis=1).cumsum(1)
-    rank = (order == labels[:, None]).argmax(1)
-    return np.asarray(sums[np.arange(len(labels)), rank])
+def fit_least_probability(probabilities: Array, labels: Array, coverage: float) -> float:
+    """Probability from which a label belongs into the prediction set; above 0. ValueError when the rows are too few for the coverage.
 
-
-def fit_conformal_threshold(probabilities: Array, labels: Array, coverage: float) -> float:
-    """Split-conformal quantile of the deterministic APS score; at most 1. ValueError when the rows are too few for the coverage.
-
-    Vovk et al. 2005; Romano et al. 2020.
+    Split-conformal quantile of 1 − p(true label), the least ambiguous sets. Sadinle et al. 2019.
     """
     count = len(labels)
     place = int(np.ceil((count + 1) * coverage))
     if place > count:
         raise ValueError(f"coverage {coverage} needs at least {int(np.ceil(coverage / (1 - coverage)))} held-out rows, there are {count}")
-    return float(min(1.0, np.sort(cumulative_to_label(probabilities, labels))[place - 1]))
+    of_label = probabilities[np.arange(count), labels]
+    return float(max(np.sort(of_label)[count - place], 1e-9))
 
 
-def prediction_sets(probabilities: Array, threshold: float) -> list[list[int]]:
-    """Labels by falling probability until their sum reaches the threshold; at least one each, all of them when it is never reached."""
+def prediction_sets(probabilities: Array, least: float) -> list[list[int]]:
+    """Labels of at least that probability, most likely first; the first one always."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    before = np.take_along_axis(probabilities, order, axis=1).cumsum(1) - np.take_along_axis(probabilities, order, axis=1)
-    sizes = np.maximum(1, (before < threshold - 1e-12).sum(1))
+    sizes = np.maximum(1, (probabilities >= least).sum(1))
     return [row[:size].tolist() for row, size in zip(order, sizes, strict=True)]
 
 
 @dataclass(frozen=True)
-class EnergyScore:
-    """score = 1 / (1 + exp(−(energy − location) / scale)); out of scope from `threshold` on."""
+class Confidence:
+    """confidence = σ(bias + slope · logit(p of the first label) − mutual_information · MI − disagreement · D), the entropies in nats."""
+
+    bias: float = 0.0
+    slope: float = 1.0
+    mutual_information: float = 0.0
+    disagreement: float = 0.0
+
+    def score(self, first: Array, mutual: Array, disagreement: Array) -> Array:
+        z = logit(np.clip(first, 1e-9, 1 - 1e-9))
+        return np.asarray(expit(self.bias + self.slope * z - self.mutual_information * mutual - self.disagreement * disagreement))
+
+
+def fit_confidence(first: Array, mutual: Array, disagreement: Array, right: Array) -> Confidence:
+    """Logistic regression of being right, weights kept from turning their meaning; lightly drawn to the plain probability. Platt 1999."""
+    z = logit(np.clip(first, 1e-9, 1 - 1e-9))
+
+    def loss(w: Array) -> float:
+        s = w[0] + w[1] * z - w[2] * mutual - w[3] * disagreement
+        return float((np.logaddexp(0, s) - right * s).mean() + 1e-3 * (w[0] ** 2 + (w[1] - 1) ** 2 + 0.01 * (w[2] ** 2 + w[3] ** 2)))
+
+    bounds = [(-10, 10), (0.1, 10), (0, 50), (0, 50)]
+    return Confidence(*(float(v) for v in minimize(loss, np.array([0.0, 1.0, 0.0, 0.0]), method="L-BFGS-B", bounds=bounds).x))
+
+
+@dataclass(frozen=True)
+class ScopeScore:
+    """score = σ((energy + distance_weight · distance − location) / scale); out of scope from `threshold` on."""
 
     location: float
     scale: float
     threshold: float
+    distance_weight: float = 0.0
 
-    def score(self, energies: Array) -> Array:
-        return np.asarray(expit((energies - self.location) / self.scale))
+    def score(self, energies: Array, distances: Array) -> Array:
+        return np.asarray(expit((energies + self.distance_weight * distances - self.location) / self.scale))
 
 
-def fit_energy_score(in_scope: Array, out_of_scope: Array, in_scope_kept: float) -> EnergyScore:
-    """Logistic fit of the energies, both kinds weighing the same; the threshold keeps `in_scope_kept` of the in-scope rows below it.
+def fit_scope_score(inside: Array, outside: Array, distance_weight: float, in_scope_kept: float) -> ScopeScore:
+    """Logistic fit of energy + distance_weight · distance, both kinds weighing the same; the threshold keeps `in_scope_kept` of the in-scope rows below it.
 
-    ValueError when the energies do not tell the two kinds apart in the expected direction.
+    ValueError when the values do not tell the two kinds apart in the expected direction.
     """
-    energies = np.concatenate([in_scope, out_of_scope]).astype(np.float64)
-    is_out = np.concatenate([np.zeros(len(in_scope)), np.ones(len(out_of_scope))])
-    weights = np.where(is_out == 1, 0.5 / len(out_of_scope), 0.5 / len(in_scope))
-    centre, spread = float(energies.mean()), float(energies.std()) or 1.0
+    values = np.concatenate([inside, outside]).astype(np.float64)
+    is_out = np.concatenate([np.zeros(len(inside)), np.ones(len(outside))])
+    weights = np.where(is_out == 1, 0.5 / len(outside), 0.5 / len(inside))
+    centre, spread = float(values.mean()), float(values.std()) or 1.0
 
     def loss(parameters: Array) -> float:
-        z = parameters[0] * (energies - centre) / spread + parameters[1]
+        z = parameters[0] * (values - centre) / spread + parameters[1]
         return float((weights * (np.logaddexp(0, z) - is_out * z)).sum() + 1e-4 * parameters[0] ** 2)
 
     slope, offset = minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
     if slope <= 0:
-        raise ValueError("out-of-scope rows have lower energy than in-scope rows; the model cannot tell them apart")
-    fitted = EnergyScore(location=centre - offset / slope * spread, scale=spread / slope, threshold=0.5)
-    kept = float(np.quantile(in_scope, in_scope_kept, method="higher"))
-    score = float(fitted.score(np.array([np.nextafter(kept, np.inf)]))[0])
-    return EnergyScore(fitted.location, fitted.scale, min(max(score, 1e-6), 1 - 1e-6))
+        raise ValueError("out-of-scope rows score below in-scope rows; the model cannot tell them apart")
+    fitted = ScopeScore(float(centre - offset / slope * spread), float(spread / slope), 0.5)
+    kept = float(np.quantile(inside, in_scope_kept, method="higher"))
+    score = float(fitted.score(np.array([np.nextafter(kept, np.inf)]), np.zeros(1))[0])
+    return ScopeScore(fitted.location, fitted.scale, min(max(score, 1e-6), 1 - 1e-6), distance_weight)

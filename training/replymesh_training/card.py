@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 _KINDS = {
-    "MODEL_KIND_DISTILBERT": "transformer encoder, own top layers",
-    "MODEL_KIND_LOGISTIC_REGRESSION": "logistic regression on the embedding",
+    "MODEL_KIND_DISTILBERT": "transformer, WordPiece (MiniLM), own top layers",
+    "MODEL_KIND_ROBERTA": "transformer, byte-level BPE, trained here by distillation",
+    "MODEL_KIND_RANDOM_FOREST": "random forest on discriminant axes and text features",
+    "MODEL_KIND_XGBOOST": "gradient-boosted trees, XGBoost, on the same",
+    "MODEL_KIND_LOGISTIC_REGRESSION": "logistic regression on embedding and n-grams",
+    "MODEL_KIND_LIGHTGBM": "meta-learner, LightGBM, on out-of-fold votes",
 }
 
 
@@ -15,24 +19,50 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
 
 
+def _ablation(space: Mapping[str, Any]) -> list[str]:
+    """The ensemble without each member, or with one that was left out."""
+    figures = space["metrics"]
+    lines = ["| ensemble | valid accuracy | valid NLL | test accuracy | test NLL |", "| --- | --- | --- | --- | --- |"]
+
+    def row(title: str, name: str) -> str:
+        cells = [_number(figures[f"{split}{name}.{figure}"]) for split in ("valid", "test") for figure in ("accuracy", "nll")]
+        return f"| {title} | {' | '.join(cells)} |"
+
+    lines.append(row("as served", ""))
+    for member in space["members"]:
+        for word in ("without", "with"):
+            if f"test.{word}_{member['name']}.accuracy" in figures:
+                lines.append(row(f"{word} `{member['name']}`", f".{word}_{member['name']}"))
+    return lines
+
+
 def _space(space: Mapping[str, Any]) -> list[str]:
     lines = [f"## Label space `{space['name']}`", "", f"{len(space['labels'])} labels: {', '.join(f'`{label}`' for label in space['labels'])}.", ""]
-    lines += ["| member | kind | temperature | weight in the pool |", "| --- | --- | --- | --- |"]
+    lines += ["| member | kind | test accuracy alone | temperature | weight in the pool |", "| --- | --- | --- | --- | --- |"]
     for member in space["members"]:
-        kind = _KINDS.get(member["kind"], member["kind"])
-        lines.append(f"| `{member['name']}` | {kind} | {_number(member['temperature'])} | {_number(member.get('weight', 0))} |")
-    lines.append("")
-    if "monteCarlo" in space:
-        mc = space["monteCarlo"]
-        lines += [f"Monte Carlo dropout: {mc['samples']} samples, drop probability {mc['dropBelow'] / 256:.3f}, temperature {_number(mc['temperature'])}.", ""]
+        alone = _number(space["metrics"][f"test.{member['name']}.accuracy"])
+        weight = _number(member["weight"]) if member.get("weight") else "off"
+        lines.append(f"| `{member['name']}` | {_KINDS[member['kind']]} | {alone} | {_number(member['temperature'])} | {weight} |")
+    gone = {key.split(".")[1]: value for key, value in space["metrics"].items() if key.startswith("left_out.")}
+    for name, gain in gone.items():
+        lines += ["", f"`{name}` is off: beside the others it saved {gain * 100:.2f} % of the held-out NLL, a member has to save 1 %."]
+    lines += ["", *_ablation(space), ""]
+    mc = space["monteCarlo"]
+    lines += [f"Monte Carlo dropout: {mc['samples']} samples, drop probability {mc['dropBelow'] / 256:.3f}, temperature {_number(mc['temperature'])}.", ""]
+    if "confidence" in space:
+        spec = space["confidence"]
+        parts = [f"{_number(spec.get(key, 0))} {key}" for key in ("bias", "slope", "mutualInformation", "disagreement")]
+        lines += [f"Confidence: a mix that tells mistakes better than the plain probability on held-out rows ({', '.join(parts)}).", ""]
     if "outOfScope" in space:
         spec = space["outOfScope"]
-        lines += [f"Out of scope: energy of `{spec['logitsTensor']}`, score from {_number(spec['threshold'])} on.", ""]
+        distance = f" and {_number(spec['distanceWeight'])} × the distance to the nearest training rows" if "distanceTensor" in spec else ""
+        lines += [f"Out of scope: energy of `{spec['logitsTensor']}`{distance}, score from {_number(spec['threshold'])} on.", ""]
     if "conformal" in space:
         spec = space["conformal"]
-        lines += [f"Prediction sets: asked coverage {spec['coverage']}, threshold {_number(spec['threshold'])}.", ""]
+        lines += [f"Prediction sets: asked coverage {spec['coverage']}, labels from probability {_number(spec['leastProbability'])} on.", ""]
+    shown = {key: value for key, value in space["metrics"].items() if ".with" not in key and not key.startswith("left_out.")}
     lines += ["| figure | value |", "| --- | --- |"]
-    lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(space["metrics"].items())]
+    lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(shown.items())]
     lines += ["", "| data | rows used | licence | attribution |", "| --- | --- | --- | --- |"]
     lines += [f"| {d['name']} | {d['rows']} | {d['license']} | {d.get('attribution', '')} |" for d in space["data"]]
     return [*lines, ""]
@@ -48,14 +78,14 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         "## What it is for",
         "",
-        "Telling apart what customers of a shop write in English, and saying how sure it is. Not for other languages, not for decisions",
+        "Telling apart what customers write in English, and saying how sure it is. Not for other languages, not for decisions",
         "about people. A message that fits none of the labels is out of scope; its score says so, the labels do not.",
         "",
         "## Encoder",
         "",
         f"`all-MiniLM-L6-v2` (Wang et al. 2020; sentence-transformers, Apache-2.0), {manifest['embeddingWidth']}-dimensional, at most "
         f"{manifest['tokenizer']['maxTokens']} tokens.",
-        "The lower layers and the embedding are the original's; each space with own top layers was tuned on the lower layers' output.",
+        "The lower layers and the embedding are the original's; each space's top layers were tuned on the lower layers' output.",
         "Weights have 8 bits; each token's activations have their own scale, so a text's answer does not depend on its batch.",
         "",
     ]

@@ -6,62 +6,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax
 
 from replymesh_training import metrics
 from replymesh_training.calibrate import (
-    EnergyScore,
-    fit_conformal_threshold,
-    fit_energy_score,
+    Confidence,
+    ScopeScore,
+    fit_confidence,
+    fit_least_probability,
     fit_monte_carlo_temperature,
-    fit_pool_weights,
-    fit_temperature,
-    pool,
+    fit_scope_score,
     prediction_sets,
 )
 from replymesh_training.config import CalibrationConfig
+from replymesh_training.ensemble import Pool, fit_pool, temperatures_of, those_that_earn
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What a space's graphs said of a set of rows. members: name → (n, labels); samples: (n, samples, labels) or none."""
+    """What a space's graphs said of a set of rows. members: name → (n, labels); samples: (n, samples, labels); distance: (n, 1)."""
 
     members: Mapping[str, Array]
     labels: Array
     samples: Array | None = None
+    distance: Array | None = None
 
     def take(self, rows: Array) -> Votes:
         members = {name: logits[rows] for name, logits in self.members.items()}
-        return Votes(members, self.labels[rows], None if self.samples is None else self.samples[rows])
+        return Votes(members, self.labels[rows], *(None if a is None else a[rows] for a in (self.samples, self.distance)))
 
 
 def join(votes: Sequence[Votes]) -> Votes:
     """All rows of several sets, one after the other."""
+
+    def of(arrays: Sequence[Array | None]) -> Array | None:
+        there = [a for a in arrays if a is not None]
+        return np.concatenate(there) if len(there) == len(arrays) else None
+
     members = {name: np.concatenate([v.members[name] for v in votes]) for name in votes[0].members}
-    samples = [v.samples for v in votes if v.samples is not None]
-    return Votes(members, np.concatenate([v.labels for v in votes]), np.concatenate(samples) if samples else None)
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Temperatures and weights by member."""
-
-    temperatures: Mapping[str, float]
-    weights: Mapping[str, float]
-
-    def probabilities(self, members: Mapping[str, Array]) -> Array:
-        """(n, labels): the members' pooled vote."""
-        names = list(self.weights)
-        return pool([members[n] for n in names], [self.temperatures[n] for n in names], [self.weights[n] for n in names])
-
-
-def fit_pool(votes: Votes) -> Pool:
-    """Each member's temperature first, then the weights."""
-    names = list(votes.members)
-    temperatures = [fit_temperature(votes.members[name], votes.labels) for name in names]
-    weights = fit_pool_weights([votes.members[name] for name in names], temperatures, votes.labels)
-    return Pool(dict(zip(names, temperatures, strict=True)), dict(zip(names, weights, strict=True)))
+    return Votes(members, np.concatenate([v.labels for v in votes]), of([v.samples for v in votes]), of([v.distance for v in votes]))
 
 
 @dataclass(frozen=True)
@@ -69,18 +54,41 @@ class Scope:
     """The out-of-scope score and the member whose energy it reads."""
 
     member: str
-    score: EnergyScore
+    score: ScopeScore
+
+    def of(self, votes: Votes) -> Array:
+        distance = np.zeros(len(votes.labels)) if votes.distance is None else votes.distance[:, 0].astype(np.float64)
+        return self.score.score(metrics.energy(np.asarray(votes.members[self.member], np.float64)), distance)
+
+    def caught(self, votes: Votes) -> float:
+        """Share of the rows that the score calls out of scope."""
+        return float((self.of(votes) >= self.score.threshold).mean())
 
 
-def fit_scope(in_scope: Mapping[str, Array], out_of_scope: Mapping[str, Array], config: CalibrationConfig) -> Scope:
-    """The member whose energy tells held-out in-scope rows from foreign ones best, and the score fitted on both."""
-    is_out = np.repeat([False, True], [len(next(iter(in_scope.values()))), len(next(iter(out_of_scope.values())))])
+DISTANCE_WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 
-    def quality(name: str) -> float:
-        return metrics.auroc(metrics.energy(np.concatenate([in_scope[name], out_of_scope[name]])), is_out)
 
-    best = max(in_scope, key=quality)
-    return Scope(best, fit_energy_score(metrics.energy(in_scope[best]), metrics.energy(out_of_scope[best]), config.in_scope_kept))
+def fit_scope(inside: Votes, outside: Sequence[Votes], config: CalibrationConfig) -> Scope:
+    """The member's energy and weight of the distance that tell held-out rows of the space from foreign ones best; each foreign set counts the same."""
+
+    def values(votes: Votes, member: str, weight: float) -> Array:
+        distance = 0 if votes.distance is None else weight * votes.distance[:, 0]
+        return np.asarray(metrics.energy(np.asarray(votes.members[member], np.float64)) + distance)
+
+    def quality(member: str, weight: float) -> float:
+        own = values(inside, member, weight)
+        found = []
+        for foreign in outside:
+            both = np.concatenate([own, values(foreign, member, weight)])
+            found.append(metrics.auroc(both, np.arange(len(both)) >= len(own)))
+        return float(np.mean(found))
+
+    weights = DISTANCE_WEIGHTS if inside.distance is not None else (0.0,)
+    # The trees' scores are bounded, so that their energy says little; the meta-learner's are no logits at all.
+    members = [name for name in inside.members if name in ("minilm", "roberta", "logistic_regression")]
+    member, weight = max(((m, w) for m in members for w in weights), key=lambda pair: quality(*pair))
+    drawn = np.concatenate([values(foreign, member, weight) for foreign in outside])
+    return Scope(member, fit_scope_score(values(inside, member, weight), drawn, weight, config.in_scope_kept))
 
 
 @dataclass(frozen=True)
@@ -88,22 +96,55 @@ class Calibration:
     """Everything that was fitted for a space; what it does not have is None."""
 
     pool: Pool
+    left_out: Mapping[str, float]
+    """Members that earned nothing on top of the others, and by what share of the NLL they failed."""
     monte_carlo_temperature: float | None = None
-    conformal_threshold: float | None = None
+    least_probability: float | None = None
+    confidence: Confidence | None = None
     scope: Scope | None = None
 
+    def signals(self, votes: Votes) -> tuple[Array, Array, Array]:
+        """Probability of the first label, mutual information and disagreement of the pooled members in nats, (n,) each."""
+        first, n = self.pool.probabilities(votes.members).max(1), len(votes.labels)
+        mutual = np.zeros(n)
+        if votes.samples is not None and self.monte_carlo_temperature is not None:
+            mutual = metrics.monte_carlo_entropies(votes.samples, self.monte_carlo_temperature)[2]
+        own = [np.exp(log_softmax(np.asarray(votes.members[m], np.float64) / self.pool.temperatures[m], axis=1)) for m in self.pool.weights]
+        mean = np.mean(own, axis=0)
+        return first, mutual, metrics.entropy(mean) - np.mean([metrics.entropy(p) for p in own], axis=0)
 
-def calibrate(fit: Votes, conformal: Votes, in_scope: Votes, foreign: Mapping[str, Array], config: CalibrationConfig) -> Calibration:
-    """All fits of a space with Monte Carlo samples, each on its own held-out rows. ValueError without samples."""
-    if fit.samples is None:
-        raise ValueError("the space has no Monte Carlo samples")
-    fitted = fit_pool(fit)
-    return Calibration(
-        pool=fitted,
-        monte_carlo_temperature=fit_monte_carlo_temperature(fit.samples, fit.labels),
-        conformal_threshold=fit_conformal_threshold(fitted.probabilities(conformal.members), conformal.labels, config.coverage),
-        scope=fit_scope(in_scope.members, foreign, config),
-    )
+    def sureness(self, votes: Votes) -> Array:
+        """The served confidence, (n,)."""
+        first, mutual, disagreement = self.signals(votes)
+        return first if self.confidence is None else self.confidence.score(first, mutual, disagreement)
+
+
+def _cross_fitted(signals: tuple[Array, Array, Array], right: Array) -> Array:
+    """Confidence of each row, fitted on the other half of the rows."""
+    out, halves = np.zeros(len(right)), np.arange(len(right)) % 2
+    for half in (0, 1):
+        fitted = fit_confidence(*(s[halves != half] for s in signals), right[halves != half])
+        out[halves == half] = fitted.score(*(s[halves == half] for s in signals))
+    return out
+
+
+def calibrate(fit: Votes, conformal: Votes, candidates: Sequence[str], foreign: Sequence[Votes], sharp: bool, config: CalibrationConfig) -> Calibration:
+    """All fits of a space on held-out rows: pool and confidence on `fit`, prediction sets on `conformal`."""
+    temperatures = temperatures_of(fit.members, fit.labels)
+    kept, gone = those_that_earn(fit.members, fit.labels, temperatures, candidates)
+    found = Calibration(fit_pool(fit.members, fit.labels, temperatures, kept), gone)
+    if not sharp:
+        return found
+    samples = None if fit.samples is None else fit_monte_carlo_temperature(fit.samples, fit.labels)
+    found = Calibration(found.pool, gone, samples)
+    signals, right = found.signals(fit), found.pool.probabilities(fit.members).argmax(1) == fit.labels
+    confidence = None
+    if (~right).sum() > 1:
+        # The mix is served only where it tells mistakes from hits better than the plain probability, on rows that it was not fitted on.
+        wins = metrics.auroc(-_cross_fitted(signals, right), ~right) > metrics.auroc(-signals[0], ~right)
+        confidence = fit_confidence(*signals, right) if wins else None
+    least = fit_least_probability(found.pool.probabilities(conformal.members), conformal.labels, config.coverage)
+    return Calibration(found.pool, gone, samples, least, confidence, fit_scope(join([fit, conformal]), foreign, config) if foreign else None)
 
 
 def _auroc_or_nothing(name: str, scores: Array, positive: Array) -> dict[str, float]:
@@ -112,7 +153,7 @@ def _auroc_or_nothing(name: str, scores: Array, positive: Array) -> dict[str, fl
 
 def figures(prefix: str, votes: Votes, fitted: Calibration) -> dict[str, float]:
     """Figures of one set of rows, their names with the prefix in front."""
-    p, labels = fitted.pool.probabilities(votes.members), votes.labels
+    p, labels, sureness = fitted.pool.probabilities(votes.members), votes.labels, fitted.sureness(votes)
     wrong = p.argmax(1) != labels
     found = {
         "rows": float(len(labels)),
@@ -120,29 +161,35 @@ def figures(prefix: str, votes: Votes, fitted: Calibration) -> dict[str, float]:
         "accuracy": metrics.accuracy(p, labels),
         "macro_f1": metrics.macro_f1(p, labels),
         "nll": metrics.negative_log_likelihood(p, labels),
-        "ece": metrics.expected_calibration_error(p, labels),
+        "ece": metrics.calibration_error(sureness, ~wrong),
     }
     found |= {f"{name}.accuracy": metrics.accuracy(logits, labels) for name, logits in votes.members.items()}
-    found |= _auroc_or_nothing("auroc_misclassification", 1 - p.max(1), wrong)
-    if votes.samples is not None and fitted.monte_carlo_temperature is not None:
-        _, _, mutual = metrics.monte_carlo_entropies(votes.samples, fitted.monte_carlo_temperature)
-        found |= _auroc_or_nothing("auroc_misclassification_mutual_information", mutual, wrong)
-    if fitted.conformal_threshold is not None:
-        sets = prediction_sets(p, fitted.conformal_threshold)
+    found |= _auroc_or_nothing("auroc_misclassification", 1 - sureness, wrong)
+    _, mutual, disagreement = fitted.signals(votes)
+    found |= _auroc_or_nothing("auroc_misclassification_max_softmax", 1 - p.max(1), wrong)
+    found |= _auroc_or_nothing("auroc_misclassification_mutual_information", mutual, wrong)
+    found |= _auroc_or_nothing("auroc_misclassification_disagreement", disagreement, wrong)
+    for name, logits in votes.members.items():
+        own = np.exp(log_softmax(np.asarray(logits, np.float64) / fitted.pool.temperatures[name], axis=1)).max(1)
+        found |= _auroc_or_nothing(f"{name}.auroc_misclassification_of_the_ensemble", 1 - own, wrong)
+    if fitted.least_probability is not None:
+        sets = prediction_sets(p, fitted.least_probability)
         found["conformal_coverage"] = float(np.mean([label in chosen for label, chosen in zip(labels, sets, strict=True)]))
         found["conformal_mean_size"] = float(np.mean([len(chosen) for chosen in sets]))
     if fitted.scope is not None:
-        found["in_scope_kept"] = 1 - caught(fitted.scope, votes.members)
-    return {f"{prefix}.{name}": value for name, value in found.items()}
+        found["in_scope_kept"] = 1 - fitted.scope.caught(votes)
+    return {f"{prefix}.{name}": float(value) for name, value in found.items()}
 
 
-def caught(scope: Scope, members: Mapping[str, Array]) -> float:
-    """Share of the rows that the score calls out of scope."""
-    return float((scope.score.score(metrics.energy(members[scope.member])) >= scope.score.threshold).mean())
-
-
-def scope_figures(prefix: str, scope: Scope, in_scope: Mapping[str, Array], foreign: Mapping[str, Array]) -> dict[str, float]:
-    """AUROC of the energy between in-scope and foreign rows, and the share of foreign rows called out of scope."""
-    inside, outside = metrics.energy(in_scope[scope.member]), metrics.energy(foreign[scope.member])
-    is_out = np.repeat([False, True], [len(inside), len(outside)])
-    return {f"{prefix}.auroc": metrics.auroc(np.concatenate([inside, outside]), is_out), f"{prefix}.caught": caught(scope, foreign)}
+def ablation(prefix: str, votes: Votes, fit: Votes, fitted: Calibration) -> dict[str, float]:
+    """The pool without each of its members, weighed anew on the rows it was fitted on; and with each that was left out."""
+    found, names = {}, list(fitted.pool.weights)
+    for name in votes.members:
+        others = [n for n in names if n != name] if name in names else [*names, name]
+        if not others:
+            continue
+        p = fit_pool(fit.members, fit.labels, fitted.pool.temperatures, others).probabilities(votes.members)
+        word = "without" if name in names else "with"
+        found[f"{prefix}.{word}_{name}.accuracy"] = metrics.accuracy(p, votes.labels)
+        found[f"{prefix}.{word}_{name}.nll"] = metrics.negative_log_likelihood(p, votes.labels)
+    return found

@@ -34,13 +34,16 @@ def _clean(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]
     return model
 
 
-def to_onnx(module: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], axes: Mapping[str, Axes]) -> onnx.ModelProto:
-    """One graph. `example` and `axes` are keyed by the input's name in the graph, in the order of the module's arguments.
+def to_onnx(module: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], axes: Mapping[str, Axes], plain: int | None = None) -> onnx.ModelProto:
+    """One graph. `example` and `axes` are keyed by the input's name in the graph, in the order of the module's arguments;
+    what comes after the first `plain` of them is the module's `*args`.
 
     The example needs sizes above 1 on every dynamic axis: the exporter takes a size of 1 for a constant.
     """
     sizes = {name: torch.export.Dim(name, min=1, max=1 << 14) for own in axes.values() for name in own.values()}
-    shapes = tuple({axis: sizes[name] for axis, name in axes[key].items()} for key in example)
+    shapes: tuple[object, ...] = tuple({axis: sizes[name] for axis, name in axes[key].items()} for key in example)
+    if plain is not None:
+        shapes = (*shapes[:plain], shapes[plain:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

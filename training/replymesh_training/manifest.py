@@ -61,15 +61,22 @@ def check(manifest: Mapping[str, Any]) -> None:
         raise ManifestError(f'manifest.json: version "{message.version}" is not MAJOR.MINOR.PATCH')
     known = {file.path for file in message.files}
     named = {message.tokenizer.file, message.tokenizer.config_file}
+    texts: set[str] = set()
+    if message.HasField("byte_tokenizer"):
+        named |= {message.byte_tokenizer.file, message.byte_tokenizer.config_file}
+        texts |= {"byte_ids", "byte_mask"}
+    if message.HasField("features"):
+        texts |= {"ngrams", "ngram_counts", "text_features"}
     trunk = {"input_ids", "attention_mask"} | _checked_outputs(message.trunk, {"input_ids", "attention_mask"}, named)
     if message.embedding_tensor not in trunk:
         raise ManifestError(f'manifest.json: no stage of the trunk makes "{message.embedding_tensor}"')
     for space in message.spaces:
         mask = {space.monte_carlo.mask_tensor} if space.HasField("monte_carlo") else set()
-        made = _checked_outputs(space.stages, trunk | mask, named)
+        made = _checked_outputs(space.stages, trunk | texts | mask, named)
         wanted = {member.logits_tensor for member in space.members}
         wanted |= {space.monte_carlo.logits_tensor} if mask else set()
-        wanted |= {space.out_of_scope.logits_tensor} if space.HasField("out_of_scope") else set()
+        if space.HasField("out_of_scope"):
+            wanted |= {space.out_of_scope.logits_tensor, space.out_of_scope.distance_tensor} - {""}
         if wanted - made:
             raise ManifestError(f'manifest.json: space "{space.name}" reads {sorted(wanted - made)}, which no stage makes')
     if named - known:

@@ -29,13 +29,11 @@ def negative_log_likelihood(probabilities: Array, labels: Array) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
-def expected_calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> float:
-    """Mean |accuracy − confidence| over equal-width bins of the confidence, weighted by rows. Guo et al. 2017."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+def calibration_error(confidence: Array, right: Array, bins: int = 15) -> float:
+    """Mean |share right − mean confidence| over equal-width bins of the confidence, weighted by rows. Guo et al. 2017."""
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [abs(float(right[place == b].mean() - confidence[place == b].mean())) * int((place == b).sum()) for b in np.unique(place)]
-    return float(sum(gaps) / len(labels))
+    return float(sum(gaps) / len(right))
 
 
 def auroc(scores: Array, positive: Array) -> float:

@@ -6,23 +6,37 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
-from replymesh_training import bundle, stages
-from replymesh_training.config import RunConfig
-from replymesh_training.data import Row, label_indices, read_rows, sha256_of, stratified_split
-from replymesh_training.evaluate import Calibration, Votes, calibrate, caught, figures, fit_pool, join, scope_figures
-from replymesh_training.metrics import accuracy
-from replymesh_training.serve import Masking, Runner, open_session
+from replymesh_training import bundle, export, graphs, members, stages
+from replymesh_training.byte_encoder import encoder_config, load_byte_encoder, save_byte_encoder, train_tokenizer
+from replymesh_training.config import META, RunConfig, SpaceConfig
+from replymesh_training.data import read_rows, sha256_of
+from replymesh_training.ensemble import fit_pool, temperatures_of, those_that_earn
+from replymesh_training.evaluate import Calibration, Votes, ablation, calibrate, figures, join
+from replymesh_training.features import features_of
+from replymesh_training.folds import fold_of
+from replymesh_training.linear import load_linear
+from replymesh_training.meta import MetaPool, fit_meta, load_meta, meta_logits, save_meta
+from replymesh_training.metrics import accuracy, auroc
+from replymesh_training.neighbours import spread
+from replymesh_training.quantize import quantize
+from replymesh_training.rows import SpaceRows, space_rows, texts_of
+from replymesh_training.serve import Masking, Runner, Words, open_session
 from replymesh_training.stages import Encoder
-from replymesh_training.tokens import load_tokenizer
+from replymesh_training.tokens import encode, load_tokenizer, pad
+from replymesh_training.trees import of_random_forest, of_xgboost
 from replymesh_training.workspace import Workspace
 
-MEMBERS = ("minilm", "logistic_regression")
-FOREIGN = ("clinc150", "banking77")
+Array = np.ndarray
+
+LEAST_APART = 2500
+"""Held-out rows from which the pool is fitted on one half of them alone."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +53,6 @@ class Run:
     def width(self) -> int:
         return self.encoder.config.width
 
-    def digests(self, *names: str) -> list[str]:
-        """Digests of data files, for the keys of stages."""
-        return [sha256_of(self.data / name) for name in names]
-
 
 @dataclass(frozen=True)
 class Space:
@@ -52,197 +62,300 @@ class Space:
     entry: Mapping[str, Any]
 
 
-def _texts(rows: Sequence[Row]) -> list[str]:
-    return [row.text for row in rows]
-
-
 def _spread(texts: Sequence[str], count: int) -> list[str]:
     """`count` texts from the whole length of a list."""
     return list(texts[:: max(1, len(texts) // count)])
 
 
-def _runner(run: Run, trunk: Path, space: Path, masking: Masking | None, suffix: str = "") -> Runner:
-    graphs = [open_session(trunk / f"trunk{suffix}.onnx"), open_session(space / f"space{suffix}.onnx")]
-    return Runner(load_tokenizer(trunk / "tokenizer.json"), run.config.max_tokens, graphs, masking)
-
-
-def _votes(runner: Runner, name: str, rows: Sequence[Row], labels: np.ndarray, members: Sequence[str], samples: bool) -> Votes:
-    wanted = {member: f"{name}.{member}.logits" for member in members}
-    tensors = runner.run(_texts(rows), [*wanted.values(), *([f"{name}.mc.logits"] if samples else [])])
-    return Votes({member: tensors[tensor] for member, tensor in wanted.items()}, labels, tensors.get(f"{name}.mc.logits"))
-
-
-def _saved_votes(run: Run, stage: str, key: object, make: Callable[[], Mapping[str, Votes]]) -> dict[str, Votes]:
-    """Votes by set of rows, kept as one .npz a set."""
-
-    def write(folder: Path) -> None:
-        for name, votes in make().items():
-            samples = {} if votes.samples is None else {"samples": votes.samples}
-            np.savez(folder / f"{name}.npz", labels=votes.labels, **{f"member {m}": a for m, a in votes.members.items()}, **samples)  # type: ignore[arg-type]
-
-    found = {}
-    for path in sorted(run.work.stage(stage, key, write).glob("*.npz")):
-        arrays = np.load(path)
-        members = {key.removeprefix("member "): arrays[key] for key in arrays.files if key.startswith("member ")}
-        ordered = {name: members[name] for name in MEMBERS if name in members}
-        found[path.stem] = Votes(ordered, arrays["labels"], arrays["samples"] if "samples" in arrays.files else None)
-    return found
-
-
 def make_trunk(run: Run) -> Path:
-    """The shared graph and the tokenizer."""
-    texts = _spread(_texts(read_rows(run.data / "bitext-support" / "train.csv")), stages.CALIBRATION_TEXTS // 2)
-    texts += _spread(_texts(read_rows(run.data / "uci-sentiment" / "train.csv")), stages.CALIBRATION_TEXTS // 2)
+    """The shared graph and its tokenizer."""
+    share = stages.CALIBRATION_TEXTS // 2
+    texts = [text for name in ("bitext-support", "uci-sentiment") for text in _spread(texts_of(read_rows(run.data / name / "train.csv")), share)]
     key = [sha256_of(run.checkpoint / "tokenizer.json"), asdict(run.encoder.config), run.config.quick, run.config.seed, texts]
     return run.work.stage("trunk", key, lambda f: stages.make_trunk(f, run.encoder, run.checkpoint, texts, run.config.max_tokens))
 
 
-def _tuned(run: Run, name: str, trunk: Path, rows: Sequence[Row], labels: np.ndarray) -> tuple[Path, Path]:
-    """Folders of the features and of the tuned top."""
-    texts = _texts(rows)
-    features = run.work.stage(f"{name}-features", [trunk, texts], lambda f: stages.make_features(f, trunk, texts, run.config.max_tokens))
-    key = [features, labels.tolist(), asdict(run.config.tune), asdict(run.config.monte_carlo), run.config.seed]
-    report = run.work.report
-    return features, run.work.stage(f"{name}-top", key, lambda f: stages.make_top(f, features, labels, run.encoder, run.config, report))
+def make_byte_tokenizer(run: Run, rows: Mapping[str, SpaceRows]) -> Path:
+    """The byte-level BPE, of all spaces' training texts."""
+    texts = [text for own in rows.values() for text in texts_of(own.train)]
+    size = run.config.byte.vocabulary
+    return run.work.stage("byte-tokenizer", [size, texts], lambda f: train_tokenizer(texts, size).save(str(f / "byte_tokenizer.json"), pretty=False))
 
 
-def _linear(run: Run, name: str, features: Path, labels: np.ndarray, held_features: Path, held_labels: np.ndarray) -> Path:
-    """Folder of the regression."""
-    settings = run.config.linear
+@dataclass(frozen=True)
+class Making:
+    """One space in the making."""
 
-    def make(folder: Path) -> None:
-        train, held = np.load(features / "embedding.npy"), np.load(held_features / "embedding.npy")
-        model, penalty = stages.fit_linear(train, labels, held, held_labels, settings)
-        run.work.report(f"{name}-linear: C {penalty}")
-        stages.save_linear(folder, model, penalty, settings.embedding_scale)
+    run: Run
+    space: SpaceConfig
+    rows: SpaceRows
+    trunk: Path
+    byte_tokenizer: Path
 
-    return run.work.stage(f"{name}-linear", [features, held_features, labels.tolist(), held_labels.tolist(), asdict(settings)], make)
+    @property
+    def classes(self) -> int:
+        return len(self.rows.labels)
 
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.byte_tokenizer / "byte_tokenizer.json")
 
-def _foreign(run: Run, split: str) -> dict[str, list[Row]]:
-    """Rows of sets that are out of scope for `support`; from the train splits a seeded draw."""
-    rng = np.random.default_rng(run.config.seed)
-    found = {}
-    for name in FOREIGN:
-        rows = read_rows(run.data / name / f"{split}.csv")
-        most = run.config.calibration.out_of_scope_rows if split == "train" or run.config.quick else len(rows)
-        found[name] = [rows[i] for i in sorted(rng.permutation(len(rows))[:most])]
-    return found
+    def stage(self, name: str, key: object, make: Callable[[Path], None]) -> Path:
+        return self.run.work.stage(f"{self.space.name}-{name}", key, make)
 
+    def report(self, line: str) -> None:
+        self.run.work.report(f"{self.space.name}: {line}")
 
-def _differences(shipped: np.ndarray, exact: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What 8 bits change, against the same models in float32."""
-    return {
-        "int8.accuracy_difference": accuracy(shipped, labels) - accuracy(exact, labels),
-        "int8.mean_probability_difference": float(np.abs(shipped - exact).max(1).mean()),
-        "int8.largest_probability_difference": float(np.abs(shipped - exact).max()),
-    }
+    @cached_property
+    def states(self) -> Path:
+        """Hidden states and embeddings of the training rows."""
+        texts = texts_of(self.rows.train)
+        return self.stage("states", [self.trunk, texts], lambda f: stages.make_features(f, self.trunk, texts, self.run.config.max_tokens))
 
+    @cached_property
+    def train(self) -> members.Rows:
+        texts = texts_of(self.rows.train)
+        ids = members.byte_ids(self.tokenizer, texts, self.run.config)
+        return members.Rows(stages.load_hidden(self.states), np.load(self.states / "embedding.npy"), features_of(texts), ids, self.rows.targets("train"))
 
-def _support_votes(run: Run, trunk: Path, space: Path, rows: Mapping[str, list[Row]], labels: Sequence[str]) -> dict[str, Votes]:
-    mc = run.config.monte_carlo
-    full = _runner(run, trunk, space, Masking("support.dropout_mask", mc.samples, run.width, mc.drop_below))
-    one_sample = Masking("support.dropout_mask", 1, run.width, mc.drop_below)
-    short, exact = _runner(run, trunk, space, one_sample), _runner(run, trunk, space, one_sample, ".fp32")
-    held = {name: _votes(full, "support", own, label_indices(own, labels), MEMBERS, True) for name, own in rows.items() if name != "train"}
-    for split in ("train", "test"):
-        for name, own in _foreign(run, split).items():
-            held[f"{name}_{split}"] = _votes(short, "support", own, np.full(len(own), -1), MEMBERS, False)
-    held["test_fp32"] = _votes(exact, "support", rows["test"], label_indices(rows["test"], labels), MEMBERS, False)
-    return held
+    @cached_property
+    def folds(self) -> Array:
+        return fold_of(self.train.labels, self.rows.groups, self.run.config.folds, self.run.config.seed)
 
+    @cached_property
+    def top_key(self) -> list[object]:
+        config = self.run.config
+        return [self.states, self.rows.targets("train").tolist(), asdict(self.space.tune), asdict(config.monte_carlo), config.seed]
 
-def fit_support(votes: Mapping[str, Votes], config: RunConfig) -> tuple[Calibration, dict[str, float]]:
-    """Calibration on the held-out rows, then the figures. Every second row of `valid` fits pool and temperatures, the others the sets."""
-    both = [votes["valid"], votes["valid_varied"]]
-    even, odd = np.arange(0, len(votes["valid"].labels), 2), np.arange(1, len(votes["valid"].labels), 2)
-    fit, conformal = join([v.take(even) for v in both]), join([v.take(odd) for v in both])
-    foreign = {m: np.concatenate([votes[f"{name}_train"].members[m] for name in FOREIGN]) for m in MEMBERS}
-    fitted = calibrate(fit, conformal, join(both), foreign, config.calibration)
-    found = figures("valid", votes["valid"], fitted) | figures("valid_varied", votes["valid_varied"], fitted)
-    found |= figures("natural", votes["natural"], fitted) | figures("test", votes["test"], fitted)
-    assert fitted.scope is not None
-    test = votes["test"].members
-    for name in FOREIGN:
-        of_set = scope_figures("set", fitted.scope, test, votes[f"{name}_test"].members)
-        of_natural = scope_figures("set", fitted.scope, votes["natural"].members, votes[f"{name}_test"].members)
-        found[f"test.auroc_out_of_scope_{name}"] = of_set["set.auroc"]
-        found[f"natural.auroc_out_of_scope_{name}"] = of_natural["set.auroc"]
-        found[f"test.out_of_scope_caught_{name}"] = caught(fitted.scope, votes[f"{name}_test"].members)
-    found["test.auroc_out_of_scope"] = found["test.auroc_out_of_scope_clinc150"]
-    shipped, exact = (fitted.pool.probabilities(votes[name].members) for name in ("test", "test_fp32"))
-    return fitted, found | _differences(shipped, exact, votes["test"].labels)
+    @cached_property
+    def top(self) -> Path:
+        config = self.run.config
 
+        def make(folder: Path) -> None:
+            drop = config.monte_carlo.drop_probability
+            stages.make_top(folder, self.train.hidden, self.train.labels, self.classes, self.run.encoder, self.space.tune, drop, config.seed, self.report)
 
-def make_support(run: Run, trunk: Path) -> Space:
-    """The space `support`: own top layers, regression, Monte Carlo samples, scope, prediction sets."""
-    config, files = run.config, [f"bitext-support/{s}.csv" for s in ("train", "valid", "test")]
-    rows = stages.support_rows(run.data, config)
-    labels = sorted({row.label for row in rows["train"]})
-    targets, held_targets = label_indices(rows["train"], labels), label_indices(rows["valid"], labels)
-    features, top = _tuned(run, "support", trunk, rows["train"], targets)
-    held_texts = _texts(rows["valid"])
-    held = run.work.stage("support-held-features", [trunk, held_texts], lambda f: stages.make_features(f, trunk, held_texts, config.max_tokens))
-    linear = _linear(run, "support", features, targets, held, held_targets)
-    texts = _spread(_texts(rows["train"]), stages.CALIBRATION_TEXTS)
+        return self.stage("top", self.top_key, make)
 
-    def make_space(folder: Path) -> None:
-        tuned = stages.load_top(top, run.encoder, len(labels))
-        drop_below = config.monte_carlo.drop_below
-        stages.make_tuned_space(folder, "support", trunk, tuned, stages.load_linear(linear), drop_below, texts, config.max_tokens)
+    @cached_property
+    def fold_tops(self) -> Path:
+        def make(folder: Path) -> None:
+            members.fold_tops(folder, self.train, self.folds, self.classes, self.run.encoder, self.space, self.run.config, self.report)
 
-    space = run.work.stage("support-space", [trunk, top, linear, texts], make_space)
-    foreign_files = [f"{name}/{split}.csv" for name in FOREIGN for split in ("train", "test")]
-    natural = sha256_of(stages.NATURAL / "natural-check.csv")
-    key = [space, run.digests(*files, *foreign_files), natural, asdict(config.monte_carlo), config.calibration.out_of_scope_rows, config.seed]
-    votes = _saved_votes(run, "support-votes", key, lambda: _support_votes(run, trunk, space, rows, labels))
-    fitted, metrics = fit_support(votes, config)
-    bitext = run.data / "bitext-support"
-    data = [bundle.provenance("bitext-support", bitext / f"{s}.csv", len(read_rows(bitext / f"{s}.csv"))) for s in ("train", "valid")]
-    path = stages.NATURAL / "natural-train.csv"
-    data.append(bundle.provenance("natural-wording", path, len(read_rows(path))))
-    drawn = _foreign(run, "train")
-    data += [bundle.provenance(name, run.data / name / "train.csv", len(drawn[name])) for name in FOREIGN]
-    graph = open_session(space / "space.onnx")
-    inputs, outputs = [i.name for i in graph.get_inputs()], [o.name for o in graph.get_outputs()]
-    return Space(space, bundle.space_entry("support", labels, inputs, outputs, fitted, metrics, data, config, run.width))
+        return self.stage("fold-tops", [*self.top_key, self.run.config.folds], make)
 
+    @cached_property
+    def member_key(self) -> list[object]:
+        c = self.run.config
+        own = [asdict(part) for part in (c.linear, c.byte, c.trees)]
+        return [self.byte_tokenizer, own, self.space.members, self.space.inverse_penalty, c.nearest, c.most_neighbours]
 
-def make_sentiment(run: Run, trunk: Path) -> Space:
-    """The space `sentiment`: regression on the embedding alone, since every message pays for it."""
-    config, folder, member = run.config, run.data / "uci-sentiment", "logistic_regression"
-    rows = read_rows(folder / "train.csv")
-    test = read_rows(folder / "test.csv")
-    labels = sorted({row.label for row in rows})
-    targets = label_indices(rows, labels)
-    # The set has no validation split: a fifth of train chooses the penalty and fits the temperature.
-    held, kept = stratified_split(targets, 0.2, config.seed)
-    parts = {"train": [rows[i] for i in kept], "held": [rows[i] for i in held]}
-    def features_of(name: str) -> Path:
-        texts = _texts(parts[name])
-        return run.work.stage(f"sentiment-{name}-features", [trunk, texts], lambda f: stages.make_features(f, trunk, texts, config.max_tokens))
+    @cached_property
+    def fold_votes(self) -> dict[str, Array]:
+        """Out-of-fold logits by member, and `distance`."""
 
-    features = {name: features_of(name) for name in parts}
-    linear = _linear(run, "sentiment", features["train"], targets[kept], features["held"], targets[held])
-    space = run.work.stage("sentiment-space", [linear], lambda f: stages.make_linear_space(f, "sentiment", stages.load_linear(linear)))
-    runner = _runner(run, trunk, space, None)
-    votes = _votes(runner, "sentiment", parts["held"], targets[held], [member], False)
-    fitted = Calibration(pool=fit_pool(votes))
-    metrics = figures("valid", votes, fitted) | figures("test", _votes(runner, "sentiment", test, label_indices(test, labels), [member], False), fitted)
-    data = [bundle.provenance("uci-sentiment", folder / "train.csv", len(rows))]
-    entry = bundle.space_entry("sentiment", labels, ["embedding"], [f"sentiment.{member}.logits"], fitted, metrics, data, config, run.width)
-    return Space(space, entry)
+        def make(folder: Path) -> None:
+            config = self.run.config
+            votes = members.fold_votes(self.fold_tops, self.train, self.folds, self.classes, self.tokenizer, self.run.encoder, self.space, config, self.report)
+            np.savez(folder / "votes.npz", **votes)  # type: ignore[arg-type]
+
+        folder = self.stage("fold-votes", [self.fold_tops, *self.member_key], make)
+        return dict(np.load(folder / "votes.npz"))
+
+    @cached_property
+    def regression(self) -> Path:
+        make = lambda f: members.fit_regression(self.train, self.space, self.run.config).save(f)  # noqa: E731
+        return self.stage("regression", [self.states, self.rows.targets("train").tolist(), asdict(self.run.config.linear), self.space.inverse_penalty], make)
+
+    @cached_property
+    def byte(self) -> Path:
+        """The student of the tuned top's out-of-fold logits."""
+
+        def make(folder: Path) -> None:
+            teacher = self.fold_votes["minilm"]
+            save_byte_encoder(members.fit_byte_encoder(self.train, teacher, self.tokenizer, self.run.config, self.report), folder)
+
+        return self.stage("byte", [self.fold_tops, self.byte_tokenizer, asdict(self.run.config.byte)], make)
+
+    @cached_property
+    def earned(self) -> tuple[list[str], dict[str, float]]:
+        """Base members that earn their place in the pool of out-of-fold votes; what the others would have brought."""
+        votes = {name: self.fold_votes[name] for name in self.space.members}
+        return those_that_earn(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.space.members)
+
+    @cached_property
+    def meta_pool(self) -> MetaPool:
+        votes = {name: self.fold_votes[name] for name in self.earned[0]}
+        pool = fit_pool(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.earned[0])
+        return MetaPool(self.earned[0], [pool.temperatures[n] for n in self.earned[0]], [pool.weights[n] for n in self.earned[0]])
+
+    @property
+    def candidates(self) -> int:
+        return min(self.run.config.meta.candidates, self.classes)
+
+    @cached_property
+    def meta(self) -> Path:
+        config = self.run.config
+
+        def make(folder: Path) -> None:
+            sizes = type(config.meta)(**{**asdict(config.meta), "candidates": self.candidates})
+            save_meta(fit_meta(self.meta_pool, self.fold_votes["distance"], self.fold_votes, self.train.labels, sizes, config.seed), folder)
+
+        return self.stage("meta", [self.fold_tops, *self.member_key, self.earned[0], asdict(config.meta)], make)
+
+    @cached_property
+    def typical(self) -> list[str]:
+        """Texts from which the ranges of the activations are read."""
+        return _spread(texts_of(self.rows.train), stages.CALIBRATION_TEXTS)
+
+    @cached_property
+    def graphs(self) -> Path:
+        """top, byte, heads and trees, each with 8 bits where that saves something, and with float32 beside it where it differs."""
+        name, config = self.space.name, self.run.config
+
+        def make(folder: Path) -> None:
+            top = graphs.top_graph(name, stages.load_top(self.top / "top.pt", self.run.encoder, self.classes), config.monte_carlo.drop_below)
+            export.save(top, folder / "top.fp32.onnx")
+            trunk, feeds, byte_feeds = open_session(self.trunk / "trunk.onnx"), [], []
+            tokenizer = load_tokenizer(self.trunk / "tokenizer.json")
+            for row in encode(tokenizer, self.typical, config.max_tokens):
+                input_ids, mask = pad([row])
+                hidden = trunk.run(["hidden"], {"input_ids": input_ids, "attention_mask": mask})[0]
+                feeds.append({"hidden": hidden, "attention_mask": mask, f"{name}.dropout_mask": np.ones((1, 1, self.run.width), np.uint8)})
+            export.save(quantize(top, feeds), folder / "top.onnx")
+            if "roberta" in self.space.members:
+                sizes = encoder_config(config.byte, self.tokenizer.get_vocab_size(), config.byte.max_tokens)
+                byte = graphs.byte_graph(name, load_byte_encoder(self.byte, sizes, self.classes))
+                export.save(byte, folder / "byte.fp32.onnx")
+                for row in members.byte_ids(self.tokenizer, self.typical, config):
+                    ids, mask = pad([row], 1)
+                    byte_feeds.append({"byte_ids": ids, "byte_mask": mask})
+                export.save(quantize(byte, byte_feeds), folder / "byte.onnx")
+            kept = spread(self.train.embedding, self.train.labels, config.most_neighbours, config.seed)
+            heads = [graphs.neighbours_graph(name, self.train.embedding[kept], config.nearest)]
+            made = [f"{name}.distance"]
+            if "logistic_regression" in self.space.members:
+                heads.append(graphs.linear_graph(name, load_linear(self.regression)))
+                made.append(f"{name}.logistic_regression.logits")
+            trees = [m for m in ("random_forest", "xgboost") if m in self.space.members]
+            if trees:
+                found = members.fit_forests(self.train, config.trees, config.seed)
+                forests = graphs.forests_graph(name, found.projection, of_random_forest(found.forest), of_xgboost(found.boost, self.classes))
+                if set(trees) & set(self.earned[0]):
+                    heads.append(forests)
+                    made += [f"{name}.{m}.logits" for m in trees]
+                else:
+                    export.save(forests, folder / "trees.onnx")
+            heads.append(graphs.meta_graph(name, load_meta(self.meta), self.meta_pool, self.candidates, self.classes))
+            export.save(graphs.joined(heads, [*made, f"{name}.{META}.logits"]), folder / "heads.onnx")
+
+        parts = [self.top, self.byte if "roberta" in self.space.members else None, self.regression, self.meta, asdict(config.trees)]
+        return self.stage("graphs", [self.trunk, *parts, self.typical, config.most_neighbours], make)
+
+    @property
+    def stage_names(self) -> list[str]:
+        """Graphs in the order in which they run."""
+        return [name for name in ("top", "byte", "trees", "heads") if (self.graphs / f"{name}.onnx").exists()]
+
+    def runner(self, exact: bool, samples: int) -> Runner:
+        """The space as it is served, or in float32 (the trunk, too)."""
+        config = self.run.config
+        words = Words(load_tokenizer(self.trunk / "tokenizer.json"), config.max_tokens, self.tokenizer, config.byte.max_tokens)
+
+        def graph(folder: Path, name: str) -> Path:
+            plain = folder / f"{name}.fp32.onnx"
+            return plain if exact and plain.exists() else folder / f"{name}.onnx"
+
+        paths = [graph(self.trunk, "trunk"), *(graph(self.graphs, name) for name in self.stage_names)]
+        masking = Masking(f"{self.space.name}.dropout_mask", samples, self.run.width, config.monte_carlo.drop_below)
+        return Runner(words, [open_session(path) for path in paths], masking)
+
+    @cached_property
+    def votes(self) -> dict[str, Votes]:
+        """What the served graphs say of every held-out and foreign row, kept as one .npz a set."""
+        name, names = self.space.name, [*self.space.members, META]
+        held = {key: (texts_of(rows), self.rows.targets(key)) for key, rows in self.rows.held.items()}
+        foreign = {key: (texts_of(rows), np.full(len(rows), -1)) for key, rows in self.rows.foreign.items()}
+
+        def ask(runner: Runner, texts: Sequence[str], labels: Array, samples: bool) -> dict[str, Array]:
+            wanted = {member: f"{name}.{member}.logits" for member in names} | {"distance": f"{name}.distance"}
+            tensors = runner.run(texts, [*wanted.values(), *([f"{name}.mc.logits"] if samples else [])])
+            found = {key: tensors[tensor] for key, tensor in wanted.items()} | {"labels": labels}
+            return found | ({"samples": tensors[f"{name}.mc.logits"].astype(np.float16)} if samples else {})
+
+        def make(folder: Path) -> None:
+            full, short = self.runner(False, self.run.config.monte_carlo.samples), self.runner(False, 1)
+            for key, (texts, labels) in held.items():
+                np.savez(folder / f"{key}.npz", **ask(full, texts, labels, self.space.sharp))  # type: ignore[arg-type]
+            for key, (texts, labels) in foreign.items():
+                np.savez(folder / f"{key}.npz", **ask(short, texts, labels, False))  # type: ignore[arg-type]
+            np.savez(folder / "test_fp32.npz", **ask(self.runner(True, 1), *held["test"], False))  # type: ignore[arg-type]
+
+        folder = self.stage("votes", [self.graphs, {k: t for k, (t, _) in (held | foreign).items()}], make)
+        found = {}
+        for path in sorted(folder.glob("*.npz")):
+            arrays = dict(np.load(path))
+            samples = arrays["samples"].astype(np.float32) if "samples" in arrays else None
+            found[path.stem] = Votes({n: arrays[n] for n in names}, arrays["labels"], samples, arrays["distance"])
+        return found
+
+    def calibration(self) -> tuple[Calibration, dict[str, float]]:
+        """Everything fitted on the held-out rows, and the figures."""
+        held = [self.votes[key] for key in ("valid", "valid_varied") if key in self.votes]
+        even, odd = (join([v.take(np.arange(first, len(v.labels), 2)) for v in held]) for first in (0, 1))
+        foreign = [v for key, v in self.votes.items() if key in self.rows.foreign and key.endswith("_valid")]
+        # Rows are few: the pool, some numbers, is fitted on all of them; the prediction sets, which promise coverage, on rows apart where there are enough.
+        whole = join(held)
+        enough = len(odd.labels) * (1 - self.run.config.calibration.coverage) >= 10
+        fit = even if enough and len(whole.labels) > LEAST_APART else whole
+        fitted = calibrate(fit, odd if enough else whole, [*self.earned[0], META], foreign, self.space.sharp, self.run.config.calibration)
+        found: dict[str, float] = {}
+        for key in self.rows.held:
+            found |= figures(key, self.votes[key], fitted)
+        found |= ablation("valid", whole, whole, fitted) | ablation("test", self.votes["test"], whole, fitted)
+        found |= {f"left_out.{name}.gain": gain for name, gain in (self.earned[1] | dict(fitted.left_out)).items()}
+        if fitted.scope is not None:
+            for key, votes in self.votes.items():
+                if key in self.rows.foreign and key.endswith("_test"):
+                    scores = np.concatenate([fitted.scope.of(self.votes["test"]), fitted.scope.of(votes)])
+                    kind = key.removesuffix("_test")
+                    found[f"test.auroc_out_of_scope_{kind}"] = auroc(scores, np.arange(len(scores)) >= len(self.votes["test"].labels))
+                    found[f"test.out_of_scope_caught_{kind}"] = fitted.scope.caught(votes)
+        shipped, exact, labels = self.votes["test"], self.votes["test_fp32"], self.votes["test"].labels
+        p, q = fitted.pool.probabilities(shipped.members), fitted.pool.probabilities(exact.members)
+        found["int8.accuracy_difference"] = accuracy(p, labels) - accuracy(q, labels)
+        found["int8.mean_probability_difference"] = float(np.abs(p - q).max(1).mean())
+        found["int8.largest_probability_difference"] = float(np.abs(p - q).max())
+        return fitted, found
+
+    def check_meta(self) -> float:
+        """Largest difference between the meta-learner's graph and LightGBM itself, over the test rows."""
+        votes = self.votes["test"]
+        assert votes.distance is not None
+        own = meta_logits(load_meta(self.meta), self.meta_pool, votes.distance, votes.members, self.candidates)
+        return float(np.abs(own - votes.members[META]).max())
+
+    def finish(self) -> Space:
+        fitted, metrics = self.calibration()
+        self.report(f"test accuracy {metrics['test.accuracy']:.4f}, pooled: {', '.join(f'{n} {w:.2f}' for n, w in fitted.pool.weights.items())}")
+        stages_of = []
+        for stage in self.stage_names:
+            session = open_session(self.graphs / f"{stage}.onnx")
+            stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
+        data = bundle.provenance_of(self.run.data, self.space.source, self.run.config)
+        entry = bundle.space_entry(self.space, self.rows.labels, stages_of, fitted, metrics, data, self.run.config, self.run.width)
+        return Space(self.graphs, entry)
 
 
 def run_pipeline(config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """The bundle at `out`; its manifest. DataError, ManifestError."""
     run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report))
-    trunk = make_trunk(run)
-    spaces = {"support": make_support(run, trunk), "sentiment": make_sentiment(run, trunk)}
+    rows = {s.name: space_rows(data, s.source, config.most_train, config.most_foreign, config.seed) for s in config.spaces}
+    trunk, byte_tokenizer = make_trunk(run), make_byte_tokenizer(run, rows)
+    spaces = {s.name: Making(run, s, rows[s.name], trunk, byte_tokenizer).finish() for s in config.spaces}
     finished = max(space.folder.stat().st_mtime for space in spaces.values())
     time = datetime.fromtimestamp(int(finished), UTC).isoformat().replace("+00:00", "Z")
     with tempfile.TemporaryDirectory() as folder:
-        folders, entries = {name: s.folder for name, s in spaces.items()}, [s.entry for s in spaces.values()]
-        content = bundle.assemble(Path(folder), trunk, folders, entries, config, run.width, time)
+        content = bundle.assemble(Path(folder), trunk, byte_tokenizer, spaces, config, run.width, time)
         bundle.swap_in(Path(folder), out)
     return content

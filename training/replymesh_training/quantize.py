@@ -34,6 +34,8 @@ def activation_ranges(model: onnx.ModelProto, feeds: Sequence[Feed]) -> dict[str
     """Largest absolute value of each column of each large MatMul's first input over the feeds, by the input's name."""
     weights = large_weights(model)
     names = sorted({n.input[0] for n in model.graph.node if n.op_type == "MatMul" and n.input[1] in weights})
+    if not names:
+        return {}
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     outputs = {o.name for o in probe.graph.output}

@@ -6,7 +6,7 @@ from replymesh_training import masks
 
 def test_generator_follows_the_reference_algorithm() -> None:
     # First words of xoshiro128** 1.1 from the state 1, 2, 3, 4, as the authors' C code prints them.
-    assert masks.random_words((1, 2, 3, 4), 4).tolist() == [11520, 0, 5927040, 70819200]
+    assert masks.random_words(np.array([[1, 2, 3, 4]]), 4).tolist() == [[11520, 0, 5927040, 70819200]]
 
 
 def test_a_seed_of_zeros_still_draws() -> None:
@@ -25,4 +25,4 @@ def test_a_fifth_of_the_units_is_dropped() -> None:
 
 def test_a_width_that_is_no_multiple_of_four_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
-        masks.dropout_mask(bytes(32), 1, 6, 51)
+        masks.dropout_masks([bytes(32)], 1, 6, 51)

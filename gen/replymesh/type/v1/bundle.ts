@@ -109,6 +109,24 @@ export interface BundleManifest {
   embeddingWidth: number;
   /** What the bundle can tell apart, one entry for each label space. */
   spaces: LabelSpace[];
+  /** How text becomes the byte-level tokens of members of the RoBERTa family; absent when the bundle has none. */
+  byteTokenizer:
+    | TokenizerSpec
+    | undefined;
+  /** Features of the text that stages read beside its tokens, and of the customer; absent when no stage reads any. */
+  features: FeatureSpec | undefined;
+}
+
+/** Features as `docs/reference/features.md` defines them. A server that computes other ones refuses the bundle. */
+export interface FeatureSpec {
+  /** Buckets that n-grams are hashed into. */
+  ngramBuckets: number;
+  /** Text features, in the order of the input `text_features`. */
+  text: string[];
+  /** Semantic features: tensors of the trunk that heads read, for example `embedding`. */
+  semantic: string[];
+  /** Behavioural features of the customer, fields of `BehaviouralFeatures` that the priority reads. */
+  behavioural: string[];
 }
 
 /** One file of a bundle. */
@@ -135,7 +153,10 @@ export interface TokenizerSpec {
 
 /**
  * One ONNX graph. It reads named tensors made before it and adds its outputs to them.
- * The trunk starts from `input_ids` and `attention_mask`, both int64 (batch, tokens); a space's stages may also read `<space>.dropout_mask`.
+ * The trunk starts from `input_ids` and `attention_mask`, both int64 (batch, tokens). A space's stages may also read `<space>.dropout_mask`;
+ * `byte_ids` and `byte_mask`, int64 (batch, byte-level tokens); `ngrams` int64 and `ngram_counts` float32, (batch, n-grams), filled up with
+ * bucket 0 counted 0; `text_features` float32 (batch, features).
+ * A stage is run only when an answer needs one of its outputs.
  */
 export interface Stage {
   /** Name of the stage, unique within its list. */
@@ -174,11 +195,29 @@ export interface LabelSpace {
   metrics: { [key: string]: number };
   /** Data the space was trained on. */
   data: DataProvenance[];
+  /** How the confidence comes of the first label's probability; absent when it is that probability. */
+  confidence: ConfidenceSpec | undefined;
 }
 
 export interface LabelSpace_MetricsEntry {
   key: string;
   value: number;
+}
+
+/**
+ * How sure the ensemble is that its first label is right, a logistic function fitted on held-out rows (Platt 1999):
+ * confidence = 1 / (1 + exp(−(bias + slope · logit(p) − mutual_information · MI − disagreement · D))), where p is the probability of the
+ * first label, MI the mutual information of the dropout samples and D the disagreement of the members, both in nats.
+ */
+export interface ConfidenceSpec {
+  /** Added to all. */
+  bias: number;
+  /** Weight of the log-odds of the first label. */
+  slope: number;
+  /** Weight of the mutual information. */
+  mutualInformation: number;
+  /** Weight of the members' disagreement. */
+  disagreement: number;
 }
 
 /**
@@ -214,27 +253,33 @@ export interface MonteCarloSpec {
   temperature: number;
 }
 
-/** Energy score (Liu et al. 2020) of one member: energy = −logsumexp(logits), score = 1 / (1 + exp(−(energy − location) / scale)). */
+/**
+ * Energy of one member (Liu et al. 2020), energy = −logsumexp(logits), and distance to the nearest training rows (Sun et al. 2022):
+ * score = 1 / (1 + exp(−(energy + distance_weight · distance − location) / scale)).
+ */
 export interface OutOfScopeSpec {
   /** Logits the energy is computed from, before any temperature. */
   logitsTensor: string;
-  /** Energy at which the score is one half. */
+  /** Energy, with the weighted distance, at which the score is one half. */
   location: number;
   /** Energy that moves the score by one logit. */
   scale: number;
   /** A text is out of scope when its score is at least this. */
   threshold: number;
+  /** Output that holds the distance: float32, (batch, 1); empty when the energy alone counts. */
+  distanceTensor: string;
+  /** What a unit of distance counts, in units of energy. */
+  distanceWeight: number;
 }
 
-/**
- * Split-conformal prediction sets (Vovk et al. 2005; Romano et al. 2020, deterministic APS): labels by falling probability
- * until their sum reaches `threshold`.
- */
+/** Split-conformal prediction sets, one of the two fields says how. A set holds the first label always. */
 export interface ConformalSpec {
   /** Share of true labels that the set holds, as asked for at training. */
   coverage: number;
-  /** Sum of probabilities at which the set is complete. */
+  /** Sum of probabilities at which the set is complete: labels by falling probability until then (Romano et al. 2020, deterministic APS). */
   threshold: number;
+  /** Probability from which a label belongs into the set (Sadinle et al. 2019), the smallest sets of that coverage. */
+  leastProbability: number;
 }
 
 /** Where training data came from. */
@@ -263,6 +308,8 @@ function createBaseBundleManifest(): BundleManifest {
     embeddingTensor: "",
     embeddingWidth: 0,
     spaces: [],
+    byteTokenizer: undefined,
+    features: undefined,
   };
 }
 
@@ -297,6 +344,12 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     }
     for (const v of message.spaces) {
       LabelSpace.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.byteTokenizer !== undefined) {
+      TokenizerSpec.encode(message.byteTokenizer, writer.uint32(90).fork()).join();
+    }
+    if (message.features !== undefined) {
+      FeatureSpec.encode(message.features, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -394,6 +447,22 @@ export const BundleManifest: MessageFns<BundleManifest> = {
             message.spaces.push(LabelSpace.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.byteTokenizer = TokenizerSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.features = FeatureSpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -430,6 +499,12 @@ export const BundleManifest: MessageFns<BundleManifest> = {
         ? globalThis.Number(object.embedding_width)
         : 0,
       spaces: globalThis.Array.isArray(object?.spaces) ? object.spaces.map((e: any) => LabelSpace.fromJSON(e)) : [],
+      byteTokenizer: isSet(object.byteTokenizer)
+        ? TokenizerSpec.fromJSON(object.byteTokenizer)
+        : isSet(object.byte_tokenizer)
+        ? TokenizerSpec.fromJSON(object.byte_tokenizer)
+        : undefined,
+      features: isSet(object.features) ? FeatureSpec.fromJSON(object.features) : undefined,
     };
   },
 
@@ -465,6 +540,12 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     if (message.spaces?.length) {
       obj.spaces = message.spaces.map((e) => LabelSpace.toJSON(e));
     }
+    if (message.byteTokenizer !== undefined) {
+      obj.byteTokenizer = TokenizerSpec.toJSON(message.byteTokenizer);
+    }
+    if (message.features !== undefined) {
+      obj.features = FeatureSpec.toJSON(message.features);
+    }
     return obj;
   },
 
@@ -485,6 +566,135 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     message.embeddingTensor = object.embeddingTensor ?? "";
     message.embeddingWidth = object.embeddingWidth ?? 0;
     message.spaces = object.spaces?.map((e) => LabelSpace.fromPartial(e)) || [];
+    message.byteTokenizer = (object.byteTokenizer !== undefined && object.byteTokenizer !== null)
+      ? TokenizerSpec.fromPartial(object.byteTokenizer)
+      : undefined;
+    message.features = (object.features !== undefined && object.features !== null)
+      ? FeatureSpec.fromPartial(object.features)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFeatureSpec(): FeatureSpec {
+  return { ngramBuckets: 0, text: [], semantic: [], behavioural: [] };
+}
+
+export const FeatureSpec: MessageFns<FeatureSpec> = {
+  encode(message: FeatureSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ngramBuckets !== 0) {
+      writer.uint32(8).int32(message.ngramBuckets);
+    }
+    for (const v of message.text) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.semantic) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.behavioural) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeatureSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeatureSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ngramBuckets = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.semantic.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.behavioural.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FeatureSpec {
+    return {
+      ngramBuckets: isSet(object.ngramBuckets)
+        ? globalThis.Number(object.ngramBuckets)
+        : isSet(object.ngram_buckets)
+        ? globalThis.Number(object.ngram_buckets)
+        : 0,
+      text: globalThis.Array.isArray(object?.text) ? object.text.map((e: any) => globalThis.String(e)) : [],
+      semantic: globalThis.Array.isArray(object?.semantic) ? object.semantic.map((e: any) => globalThis.String(e)) : [],
+      behavioural: globalThis.Array.isArray(object?.behavioural)
+        ? object.behavioural.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: FeatureSpec): unknown {
+    const obj: any = {};
+    if (message.ngramBuckets !== 0) {
+      obj.ngramBuckets = Math.round(message.ngramBuckets);
+    }
+    if (message.text?.length) {
+      obj.text = message.text;
+    }
+    if (message.semantic?.length) {
+      obj.semantic = message.semantic;
+    }
+    if (message.behavioural?.length) {
+      obj.behavioural = message.behavioural;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FeatureSpec>): FeatureSpec {
+    return FeatureSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FeatureSpec>): FeatureSpec {
+    const message = createBaseFeatureSpec();
+    message.ngramBuckets = object.ngramBuckets ?? 0;
+    message.text = object.text?.map((e) => e) || [];
+    message.semantic = object.semantic?.map((e) => e) || [];
+    message.behavioural = object.behavioural?.map((e) => e) || [];
     return message;
   },
 };
@@ -851,6 +1061,7 @@ function createBaseLabelSpace(): LabelSpace {
     conformal: undefined,
     metrics: {},
     data: [],
+    confidence: undefined,
   };
 }
 
@@ -882,6 +1093,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
     });
     for (const v of message.data) {
       DataProvenance.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.confidence !== undefined) {
+      ConfidenceSpec.encode(message.confidence, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -974,6 +1188,14 @@ export const LabelSpace: MessageFns<LabelSpace> = {
             message.data.push(DataProvenance.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.confidence = ConfidenceSpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1022,6 +1244,7 @@ export const LabelSpace: MessageFns<LabelSpace> = {
       data: globalThis.Array.isArray(object?.data)
         ? object.data.map((e: any) => DataProvenance.fromJSON(e))
         : [],
+      confidence: isSet(object.confidence) ? ConfidenceSpec.fromJSON(object.confidence) : undefined,
     };
   },
 
@@ -1060,6 +1283,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
     if (message.data?.length) {
       obj.data = message.data.map((e) => DataProvenance.toJSON(e));
     }
+    if (message.confidence !== undefined) {
+      obj.confidence = ConfidenceSpec.toJSON(message.confidence);
+    }
     return obj;
   },
 
@@ -1091,6 +1317,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
       {},
     );
     message.data = object.data?.map((e) => DataProvenance.fromPartial(e)) || [];
+    message.confidence = (object.confidence !== undefined && object.confidence !== null)
+      ? ConfidenceSpec.fromPartial(object.confidence)
+      : undefined;
     return message;
   },
 };
@@ -1176,6 +1405,127 @@ export const LabelSpace_MetricsEntry: MessageFns<LabelSpace_MetricsEntry> = {
     const message = createBaseLabelSpace_MetricsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseConfidenceSpec(): ConfidenceSpec {
+  return { bias: 0, slope: 0, mutualInformation: 0, disagreement: 0 };
+}
+
+export const ConfidenceSpec: MessageFns<ConfidenceSpec> = {
+  encode(message: ConfidenceSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bias !== 0) {
+      writer.uint32(9).double(message.bias);
+    }
+    if (message.slope !== 0) {
+      writer.uint32(17).double(message.slope);
+    }
+    if (message.mutualInformation !== 0) {
+      writer.uint32(25).double(message.mutualInformation);
+    }
+    if (message.disagreement !== 0) {
+      writer.uint32(33).double(message.disagreement);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfidenceSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfidenceSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.bias = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.slope = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.mutualInformation = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.disagreement = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfidenceSpec {
+    return {
+      bias: isSet(object.bias) ? globalThis.Number(object.bias) : 0,
+      slope: isSet(object.slope) ? globalThis.Number(object.slope) : 0,
+      mutualInformation: isSet(object.mutualInformation)
+        ? globalThis.Number(object.mutualInformation)
+        : isSet(object.mutual_information)
+        ? globalThis.Number(object.mutual_information)
+        : 0,
+      disagreement: isSet(object.disagreement) ? globalThis.Number(object.disagreement) : 0,
+    };
+  },
+
+  toJSON(message: ConfidenceSpec): unknown {
+    const obj: any = {};
+    if (message.bias !== 0) {
+      obj.bias = floatToJson(message.bias);
+    }
+    if (message.slope !== 0) {
+      obj.slope = floatToJson(message.slope);
+    }
+    if (message.mutualInformation !== 0) {
+      obj.mutualInformation = floatToJson(message.mutualInformation);
+    }
+    if (message.disagreement !== 0) {
+      obj.disagreement = floatToJson(message.disagreement);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfidenceSpec>): ConfidenceSpec {
+    return ConfidenceSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfidenceSpec>): ConfidenceSpec {
+    const message = createBaseConfidenceSpec();
+    message.bias = object.bias ?? 0;
+    message.slope = object.slope ?? 0;
+    message.mutualInformation = object.mutualInformation ?? 0;
+    message.disagreement = object.disagreement ?? 0;
     return message;
   },
 };
@@ -1479,7 +1829,7 @@ export const MonteCarloSpec: MessageFns<MonteCarloSpec> = {
 };
 
 function createBaseOutOfScopeSpec(): OutOfScopeSpec {
-  return { logitsTensor: "", location: 0, scale: 0, threshold: 0 };
+  return { logitsTensor: "", location: 0, scale: 0, threshold: 0, distanceTensor: "", distanceWeight: 0 };
 }
 
 export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
@@ -1495,6 +1845,12 @@ export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
     }
     if (message.threshold !== 0) {
       writer.uint32(33).double(message.threshold);
+    }
+    if (message.distanceTensor !== "") {
+      writer.uint32(42).string(message.distanceTensor);
+    }
+    if (message.distanceWeight !== 0) {
+      writer.uint32(49).double(message.distanceWeight);
     }
     return writer;
   },
@@ -1544,6 +1900,22 @@ export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
             message.threshold = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.distanceTensor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.distanceWeight = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1566,6 +1938,16 @@ export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
       location: isSet(object.location) ? globalThis.Number(object.location) : 0,
       scale: isSet(object.scale) ? globalThis.Number(object.scale) : 0,
       threshold: isSet(object.threshold) ? globalThis.Number(object.threshold) : 0,
+      distanceTensor: isSet(object.distanceTensor)
+        ? globalThis.String(object.distanceTensor)
+        : isSet(object.distance_tensor)
+        ? globalThis.String(object.distance_tensor)
+        : "",
+      distanceWeight: isSet(object.distanceWeight)
+        ? globalThis.Number(object.distanceWeight)
+        : isSet(object.distance_weight)
+        ? globalThis.Number(object.distance_weight)
+        : 0,
     };
   },
 
@@ -1583,6 +1965,12 @@ export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
     if (message.threshold !== 0) {
       obj.threshold = floatToJson(message.threshold);
     }
+    if (message.distanceTensor !== "") {
+      obj.distanceTensor = message.distanceTensor;
+    }
+    if (message.distanceWeight !== 0) {
+      obj.distanceWeight = floatToJson(message.distanceWeight);
+    }
     return obj;
   },
 
@@ -1595,12 +1983,14 @@ export const OutOfScopeSpec: MessageFns<OutOfScopeSpec> = {
     message.location = object.location ?? 0;
     message.scale = object.scale ?? 0;
     message.threshold = object.threshold ?? 0;
+    message.distanceTensor = object.distanceTensor ?? "";
+    message.distanceWeight = object.distanceWeight ?? 0;
     return message;
   },
 };
 
 function createBaseConformalSpec(): ConformalSpec {
-  return { coverage: 0, threshold: 0 };
+  return { coverage: 0, threshold: 0, leastProbability: 0 };
 }
 
 export const ConformalSpec: MessageFns<ConformalSpec> = {
@@ -1610,6 +2000,9 @@ export const ConformalSpec: MessageFns<ConformalSpec> = {
     }
     if (message.threshold !== 0) {
       writer.uint32(17).double(message.threshold);
+    }
+    if (message.leastProbability !== 0) {
+      writer.uint32(25).double(message.leastProbability);
     }
     return writer;
   },
@@ -1643,6 +2036,14 @@ export const ConformalSpec: MessageFns<ConformalSpec> = {
             message.threshold = reader.double();
             continue;
           }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.leastProbability = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1659,6 +2060,11 @@ export const ConformalSpec: MessageFns<ConformalSpec> = {
     return {
       coverage: isSet(object.coverage) ? globalThis.Number(object.coverage) : 0,
       threshold: isSet(object.threshold) ? globalThis.Number(object.threshold) : 0,
+      leastProbability: isSet(object.leastProbability)
+        ? globalThis.Number(object.leastProbability)
+        : isSet(object.least_probability)
+        ? globalThis.Number(object.least_probability)
+        : 0,
     };
   },
 
@@ -1670,6 +2076,9 @@ export const ConformalSpec: MessageFns<ConformalSpec> = {
     if (message.threshold !== 0) {
       obj.threshold = floatToJson(message.threshold);
     }
+    if (message.leastProbability !== 0) {
+      obj.leastProbability = floatToJson(message.leastProbability);
+    }
     return obj;
   },
 
@@ -1680,6 +2089,7 @@ export const ConformalSpec: MessageFns<ConformalSpec> = {
     const message = createBaseConformalSpec();
     message.coverage = object.coverage ?? 0;
     message.threshold = object.threshold ?? 0;
+    message.leastProbability = object.leastProbability ?? 0;
     return message;
   },
 };
