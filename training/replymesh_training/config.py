@@ -89,7 +89,7 @@ class ByteConfig:
     width: int = 192
     heads: int = 6
     layers: int = 2
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
@@ -144,7 +144,11 @@ class SpaceConfig:
 
 
 SPACES = (
-    SpaceConfig("support", Source("bitext-support", variants=3, natural_repeats=4, foreign=("clinc150", "banking77")), TuneConfig(epochs=4, label_smoothing=0.05)),
+    SpaceConfig(
+        "support",
+        Source("bitext-support", variants=3, natural_repeats=4, foreign=("clinc150", "banking77")),
+        TuneConfig(epochs=4, label_smoothing=0.05),
+    ),
     SpaceConfig("banking", Source("banking77", valid_share=0.1, foreign=("clinc150", "bitext-support")), TuneConfig(averaged=2)),
     SpaceConfig("assistant", Source("clinc150", foreign=("banking77", "bitext-support")), TuneConfig(averaged=2)),
     # Every message pays for it, in whatever space it is asked about: two members, no more.
