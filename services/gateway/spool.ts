@@ -33,7 +33,7 @@ const FILE = /^([a-z0-9-]+)\.(qry_[0-9a-f-]+)\.record$/;
 export async function openSpool(folder: string, deliver: (entry: Spooled) => Promise<'stored' | 'later' | 'refused'>): Promise<Spool> {
   const entries = new Map<string, Spooled>();
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of (await readdir(folder)).sort()) await load(folder, name, entries);
   } catch (error) {
     throw new StartError(
