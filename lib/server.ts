@@ -12,7 +12,7 @@ import { deadlineInterceptor, deadlineMiddleware } from './deadline.js';
 import { drainMiddleware } from './drain.js';
 import { StartError } from './errors.js';
 import { MAX_CONCURRENT_STREAMS, MAX_MESSAGE_BYTES, MAX_STREAM_MS } from './limits.js';
-import { log } from './log.js';
+import { log, logLevel } from './log.js';
 import { serveMetrics } from './metrics.js';
 import { outcomeMiddleware } from './outcome.js';
 import type { Closable } from './shutdown.js';
@@ -21,6 +21,7 @@ import { validationMiddleware } from './validation.js';
 
 /** What every service reads from the environment. */
 export const serverSettings = (listen: string) => ({
+  logLevel,
   listen: address({ env: 'REPLYMESH_LISTEN', default: listen, doc: 'Address that gRPC is served on.' }),
   metricsAddress: address({
     env: 'REPLYMESH_METRICS_ADDRESS',

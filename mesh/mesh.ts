@@ -24,6 +24,8 @@ export interface MeshOptions {
   readonly edge?: { readonly ratePerSecond?: number; readonly maxBodyBytes?: number };
   readonly withEnvoy: boolean;
   readonly onOutput: (program: string, line: string) => void;
+  /** Gets one line for each program that died and was started again. */
+  readonly onRestart?: (line: string) => void;
   /** Gives up the start; a mesh that runs is ended by its `stop`. */
   readonly signal?: AbortSignal;
 }
@@ -41,7 +43,8 @@ export interface Mesh {
 }
 
 const SERVICES: readonly ServiceName[] = ['inference', 'context', 'generator', 'gateway'];
-const STOP_ORDER = ['envoy', ...SERVICES.toReversed()] as const;
+/** The gateway first: it finishes what is in flight, for which it needs the others and the edge. Who comes meanwhile gets a typed error from the edge. */
+const STOP_ORDER = ['gateway', 'envoy', 'generator', 'context', 'inference'] as const;
 const root = fileURLToPath(packageRoot);
 
 /** Starts the four services and Envoy on loopback; when one cannot start, all others are ended again. @throws ProgramFailed, StartError, the signal's reason */
@@ -54,7 +57,6 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const metricsPorts = await portsFor(() => freePort());
   const programs = new Map<ServiceName | 'envoy', Supervised>();
   const stop = async (): Promise<void> => {
-    // The edge first, then what it calls, so that nobody is asked who has gone.
     for (const name of STOP_ORDER) await programs.get(name)?.stop();
   };
   const failed = new AbortController();
@@ -63,7 +65,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     // Nobody waits for the others once one has failed: what was started by then is stopped.
     const isReady = async (): Promise<boolean> => givenUp.aborted || (await program.isReady());
     const onOutput = (line: string): void => options.onOutput(program.name, line);
-    programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput));
+    programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput, options.onRestart));
   };
   try {
     const env = serviceEnv(options, ports, keys);
