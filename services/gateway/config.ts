@@ -13,7 +13,7 @@ export const GatewayConfig = declare({
     min: 10,
     max: 60_000,
     default: 1500,
-    doc: 'Longest wait for one call of context.',
+    doc: 'Longest wait for one call of context that a query needs. Calls that are only passed on to it wait as long as their caller does.',
   }),
   inferenceTimeoutMs: integer({
     env: 'REPLYMESH_INFERENCE_TIMEOUT_MS',
@@ -39,6 +39,13 @@ export const GatewayConfig = declare({
     doc: 'Policy: when a reply may be sent unseen.',
   }),
   spoolDir: path({ env: 'REPLYMESH_SPOOL_DIR', doc: 'Folder for records that context could not take yet. It must outlive the process.' }),
+  spoolLimit: integer({
+    env: 'REPLYMESH_SPOOL_LIMIT',
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    doc: 'Most records that may wait for context. When there are as many, messages that cannot be stored are refused (QUERY_NOT_ACCEPTED).',
+  }),
   callsPerSecond: integer({
     env: 'REPLYMESH_CALLER_LIMIT',
     min: 1,

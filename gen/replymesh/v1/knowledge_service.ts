@@ -158,13 +158,13 @@ export interface SearchArticlesResponse {
 
 /** Request of ImportArticles. */
 export interface ImportArticlesRequest {
-  /** The articles, 1 to 200. */
+  /** The articles, 1 to 200. The rules of each are checked one by one, so that a bad one does not fail the others. */
   articles: Article[];
 }
 
 /** What became of one article of an import. */
 export interface ImportedArticle {
-  /** Id of the article. */
+  /** Id of the article, at most 63 characters of it. */
   id: string;
   /** What became of it. */
   outcome: ImportOutcome;
