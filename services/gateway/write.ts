@@ -51,7 +51,10 @@ export async function* write(
 
 const wrote = (result: GenerateResponse): Written => ({
   result,
-  degraded: result.languageModelFailed ? [Degradation.LANGUAGE_MODEL_UNAVAILABLE] : [],
+  degraded: [
+    ...(result.languageModelFailed ? [Degradation.LANGUAGE_MODEL_UNAVAILABLE] : []),
+    ...(result.languageModelUnusable ? [Degradation.LANGUAGE_MODEL_UNUSABLE] : []),
+  ],
 });
 
 function withoutGenerator(request: GenerateRequest, said: string): GenerateResponse {
@@ -66,6 +69,7 @@ function withoutGenerator(request: GenerateRequest, said: string): GenerateRespo
     complete: said === '',
     withheldSentences: 0,
     languageModelFailed: false,
+    languageModelUnusable: false,
     promptSha256: '',
     usage: undefined,
   };
