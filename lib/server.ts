@@ -17,6 +17,7 @@ import { serveMetrics } from './metrics.js';
 import { outcomeMiddleware } from './outcome.js';
 import type { Closable } from './shutdown.js';
 import { tooLargeInterceptor } from './tooLarge.js';
+import { answerUnknownMethods } from './unknownMethod.js';
 import { validationMiddleware } from './validation.js';
 
 /** What every service reads from the environment. */
@@ -92,6 +93,7 @@ export async function startServer(
   services: readonly Served[],
   credentials?: ServerCredentials,
 ): Promise<RunningServer> {
+  answerUnknownMethods();
   const drain = new AbortController();
   const health = HealthState();
   const server = createServer({

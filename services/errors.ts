@@ -13,10 +13,6 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.RESOURCE_EXHAUSTED,
     message: (m: { limit: number }) => `More than ${m.limit} requests a second came from this caller. Retry after the time in RetryInfo.`,
   },
-  ROUTE_NOT_FOUND: {
-    code: Status.NOT_FOUND,
-    message: (_: None) => 'There is no such method or route. The routes are in docs/reference/api.md.',
-  },
   BODY_MALFORMED: {
     code: Status.INVALID_ARGUMENT,
     message: (_: None) => "The body is not the JSON of this method's request.",
