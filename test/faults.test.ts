@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Metadata } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Action, type Decision, Degradation } from '../gen/replymesh/type/v1/decision.js';
+import { Action, type Decision, DecisionReason, Degradation } from '../gen/replymesh/type/v1/decision.js';
 import type { ServiceName } from '../mesh/mesh.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
@@ -105,5 +105,29 @@ describe.each<[ServiceName, Degradation, number]>([
     await expect.poll(() => ask(next++).then((d) => d.degraded), { timeout: 30_000, interval: 200 }).toEqual([]);
     const found = answers.map(({ id }) => t.queries.getQuery({ id }).then(({ query }) => query?.id));
     expect(await Promise.all(found)).toEqual(answers.map(({ id }) => id));
+  });
+});
+
+describe('a gateway that is stopped while a reply is written', () => {
+  it('records what it accepted, for a person', async () => {
+    const gateway = t.mesh.programs.get('gateway')!;
+    let id = '';
+    await whileHung('generator', async () => {
+      const before = gateway.pid();
+      const events = t.queries.streamQuery({ query: { text: 'Where is my refund?' } }, { signal: AbortSignal.timeout(DEADLINE_MS) });
+      const told = (async () => {
+        for await (const { event } of events) if (event?.$case === 'understood') return event.value.id;
+        return 'nothing';
+      })();
+      id = await told;
+      gateway.kill('SIGTERM');
+      await expect.poll(() => gateway.pid() !== before, { timeout: 30_000 }).toBe(true);
+    });
+    const recorded = () =>
+      t.queries.getQuery({ id }).then(
+        ({ query }) => query?.decision?.reason,
+        () => 'not yet',
+      );
+    await expect.poll(recorded, { timeout: 30_000, interval: 200 }).toBe(DecisionReason.INCOMPLETE_REPLY);
   });
 });
