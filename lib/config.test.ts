@@ -16,6 +16,15 @@ describe('--print-config', () => {
       expect(stdout).toContain(`\n${line}\n`);
   });
 
+  it('prints values as they were written, without passwords', () => {
+    const { stdout } = gateway(
+      { ...whole, REPLYMESH_JWT_ISSUER: 'https://id.example', REPLYMESH_JWKS: 'https://me:secret@id.example' },
+      '--print-config',
+    );
+    expect(stdout).toContain('\nREPLYMESH_JWT_ISSUER=https://id.example\n');
+    expect(stdout).toContain('\nREPLYMESH_JWKS=https://me:***@id.example');
+  });
+
   it('prints what there is where something is missing or wrong, says what, and ends with 78', () => {
     const { status, stdout, stderr } = gateway({ REPLYMESH_SPOOL_DIR: '/spool', REPLYMESH_CALLER_LIMIT: 'many' }, '--print-config');
     expect(status).toBe(78);

@@ -143,7 +143,9 @@ export function parseConfig<D extends Declaration>(declaration: D, env: Environm
 function withoutPassword(raw: string): string {
   if (!raw.includes('://') || !URL.canParse(raw)) return raw;
   const parsed = new URL(raw);
-  if (parsed.password) parsed.password = '***';
+  // As it was written: an issuer with a slash added is another issuer.
+  if (!parsed.password) return raw;
+  parsed.password = '***';
   return parsed.toString();
 }
 

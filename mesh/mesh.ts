@@ -7,6 +7,7 @@ import { renderEnvoyConfig } from '../envoy/render.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
+import { type Identity, identityEnv, identityOf } from './identity.js';
 import { type Keys, openKeys } from './keys.js';
 import { freePort, requireFree } from './ports.js';
 import { type Program, type Supervised, supervise } from './supervised.js';
@@ -38,6 +39,7 @@ export interface Mesh {
   readonly metricsPorts: Readonly<Record<ServiceName, number>>;
   readonly ports: Readonly<Record<ServiceName, number>>;
   readonly keys: Keys;
+  readonly identity: Identity;
   readonly programs: ReadonlyMap<ServiceName | 'envoy', Supervised>;
   stop(): Promise<void>;
 }
@@ -52,7 +54,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   if (options.httpPort) await requireFree(options.httpPort, 'REPLYMESH_HTTP_PORT');
   if (options.grpcPort) await requireFree(options.grpcPort, 'REPLYMESH_GRPC_PORT');
   await makeDataDir(options.dataDir);
-  const keys = await openKeys(options.dataDir);
+  const keys = await openKeys(options.dataDir, options.env);
+  const identity = identityOf(options.env, keys);
   const ports = await portsFor((name) => (name === 'gateway' && options.grpcPort ? options.grpcPort : freePort()));
   const metricsPorts = await portsFor(() => freePort());
   const programs = new Map<ServiceName | 'envoy', Supervised>();
@@ -68,14 +71,25 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput, options.onRestart));
   };
   try {
-    const env = serviceEnv(options, ports, keys);
+    const env = serviceEnv(options, ports, identity);
     const startService = (name: ServiceName): Promise<void> =>
       start(serviceProgram(name, ports[name], metricsPorts[name], env)).catch((error: unknown) => failed.abort(error));
     await Promise.all(SERVICES.map(startService));
     givenUp.throwIfAborted();
-    const edge = options.withEnvoy ? await startEdge(options, ports.gateway, keys, start) : { withoutHttp: 'it was not asked for' };
+    const edge = options.withEnvoy ? await startEdge(options, ports.gateway, identity, start) : { withoutHttp: 'it was not asked for' };
     givenUp.throwIfAborted();
-    return { httpUrl: undefined, withoutHttp: undefined, ...edge, grpcPort: ports.gateway, ports, metricsPorts, keys, programs, stop };
+    return {
+      httpUrl: undefined,
+      withoutHttp: undefined,
+      ...edge,
+      grpcPort: ports.gateway,
+      ports,
+      metricsPorts,
+      keys,
+      identity,
+      programs,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -89,12 +103,12 @@ async function portsFor(choose: (name: ServiceName) => number | Promise<number>)
 }
 
 /** What the operator set goes to every service; what connects them is decided here. */
-function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, keys: Keys): Record<string, string> {
+function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, identity: Identity): Record<string, string> {
   return {
     REPLYMESH_SEED: 'on',
-    REPLYMESH_JWKS: keys.jwksFile,
     REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
     ...options.env,
+    ...identityEnv(identity),
     REPLYMESH_DATA_DIR: options.dataDir,
     REPLYMESH_CONTEXT_ADDRESS: `127.0.0.1:${ports.context}`,
     REPLYMESH_INFERENCE_ADDRESS: `127.0.0.1:${ports.inference}`,
@@ -113,7 +127,7 @@ const serviceProgram = (name: ServiceName, port: number, metricsPort: number, en
 async function startEdge(
   options: MeshOptions,
   gatewayPort: number,
-  keys: Keys,
+  identity: Identity,
   start: (program: Program) => Promise<void>,
 ): Promise<{ httpUrl: string } | { withoutHttp: string }> {
   const found = await findEnvoy({ env: options.env, cacheDir: join(root, '.cache') });
@@ -125,9 +139,9 @@ async function startEdge(
     renderEnvoyConfig({
       http: { host: '127.0.0.1', port: httpPort },
       gateway: { host: '127.0.0.1', port: gatewayPort },
-      jwks: { file: keys.jwksFile },
-      issuer: keys.issuer,
-      audience: keys.audience,
+      jwks: identity.keys,
+      issuer: identity.issuer,
+      audience: identity.audience,
       descriptorFile: join(root, 'gen', 'descriptor.binpb'),
       ...options.edge,
     }),

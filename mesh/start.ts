@@ -62,12 +62,15 @@ export async function runStart(environment: Environment): Promise<void> {
     process.stderr.write(`${error.message}\nNothing was left running.\n`);
     process.exit(error instanceof ProgramFailed && error.exitCode !== 78 ? 1 : 78);
   }
-  const token = await mesh.keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
-  process.stdout.write(readyLines(mesh, token, (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
+  process.stdout.write(readyLines(mesh, await tokenFor(mesh), (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
   if (!interrupted.aborted) await once(interrupted, 'abort');
   await mesh.stop();
   process.exit(0);
 }
+
+/** A token to paste; where the embedded key's are not taken, the name of a variable for one of the operator's identity provider. */
+const tokenFor = async ({ keys, identity }: Mesh): Promise<string> =>
+  identity.foreign ? '$TOKEN' : keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
 
 /** Aborts when the mesh is to stop. Nothing else reaches its processes: they are groups of their own. */
 function interruption(): AbortSignal {
@@ -81,10 +84,14 @@ function interruption(): AbortSignal {
 }
 
 function readyLines(mesh: Mesh, token: string, seconds: number, logFile: string): string {
+  const { foreign, issuer, audience } = mesh.identity;
+  const whose = foreign
+    ? `TOKEN has to be a token of your identity provider: issuer ${issuer}, audience ${audience}, with the claims "sub", "tenant" and "scope".\n\n`
+    : '';
   const body = `'{"text":"Where is my refund?","customerId":"cus_ada"}'`;
   const rest = mesh.httpUrl
-    ? `REST\n  curl -s ${mesh.httpUrl}/v1/queries:process -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d ${body}\n\n`
+    ? `REST\n  curl -s ${mesh.httpUrl}/v1/queries:process -H "authorization: Bearer ${token}" -H 'content-type: application/json' -d ${body}\n\n`
     : `No REST: ${mesh.withoutHttp}\n\n`;
-  const grpc = `gRPC\n  npx buf curl --protocol grpc --http2-prior-knowledge -H 'authorization: Bearer ${token}' -d ${body} http://127.0.0.1:${mesh.grpcPort}/replymesh.v1.QueryService/ProcessQuery\n`;
-  return `Replymesh is ready after ${seconds.toFixed(1)} s. Ctrl-C (or SIGTERM to process ${process.pid}) stops it; its log is ${logFile}.\n\n${rest}${grpc}`;
+  const grpc = `gRPC\n  npx buf curl --protocol grpc --http2-prior-knowledge -H "authorization: Bearer ${token}" -d ${body} http://127.0.0.1:${mesh.grpcPort}/replymesh.v1.QueryService/ProcessQuery\n`;
+  return `Replymesh is ready after ${seconds.toFixed(1)} s. Ctrl-C (or SIGTERM to process ${process.pid}) stops it; its log is ${logFile}.\n\n${whose}${rest}${grpc}`;
 }

@@ -29,7 +29,10 @@ export const GatewayConfig = declare({
     default: 8000,
     doc: 'Longest wait for one reply.',
   }),
-  jwks: text({ env: 'REPLYMESH_JWKS', doc: 'JSON Web Key Set that tokens are checked with: a file or an https URL.' }),
+  jwks: text({
+    env: 'REPLYMESH_JWKS',
+    doc: 'JSON Web Key Set that tokens are checked with: a file or an https URL (http on loopback alone).',
+  }),
   issuer: text({ env: 'REPLYMESH_JWT_ISSUER', default: 'https://replymesh.local', doc: 'Issuer that tokens must name.' }),
   audience: text({ env: 'REPLYMESH_JWT_AUDIENCE', default: 'replymesh', doc: 'Audience that tokens must name.' }),
   policyFile: path({
