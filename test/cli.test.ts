@@ -632,18 +632,27 @@ describe('start', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('lets callers have the answers that are in flight over REST, then ends every process', async () => {
+  it('lets callers have the answers that are in flight over REST, refuses new ones in a typed way, then ends every process', async () => {
     const llm = await startLlmServer();
-    llm.always({ chunks: Array.from({ length: 15 }, (_, i) => `word${i} `), chunkDelayMs: 100 });
+    llm.always({ chunks: Array.from({ length: 30 }, (_, i) => `word${i} `), chunkDelayMs: 100 });
     const there = variables(await freePort(), await freePort(), join(folder, 'third'));
     const model = { REPLYMESH_LLM_BASE_URL: llm.baseUrl, REPLYMESH_LLM_MODEL: 'slow', REPLYMESH_DRAIN_MS: '10000' };
     const mesh = cli(['start'], { ...there, ...model });
     await vi.waitFor(() => expect(mesh.said.stdout).toContain('npx buf curl'), { timeout: 90_000 });
     const children = await untilChildren(mesh, 5);
-    const url = ['--url', `http://127.0.0.1:${there['REPLYMESH_HTTP_PORT']}`];
+    const edge = `http://127.0.0.1:${there['REPLYMESH_HTTP_PORT']}`;
+    const url = ['--url', edge];
+    const own = (await run(['token', '--scopes', 'queries.read'], there)).stdout.trimEnd();
     const asking = [run(['ask', question, '--json', ...url], there), run(['ask', question, '--json', '--stream', ...url], there)];
     await vi.waitFor(() => expect(llm.requests).toHaveLength(2), { timeout: 30_000, interval: 20 });
     mesh.process.kill('SIGINT');
+    await vi.waitFor(
+      async () => {
+        const late = await fetch(`${edge}/v1/queries`, { headers: { authorization: `Bearer ${own}` } });
+        expect([late.status, await late.json()]).toMatchObject([503, { code: Status.UNAVAILABLE, details: [{ domain: 'replymesh' }] }]);
+      },
+      { timeout: 20_000, interval: 20 },
+    );
     for (const answer of await Promise.all(asking)) expect(oneDocument<Decision>(answer).intents[0]?.label).toBe('track_refund');
     const { code, stderr } = await mesh.ended;
     expect([code, stderr]).toEqual([0, expect.stringMatching(/\nStopping …\n$/)]);
