@@ -34,7 +34,7 @@ export async function ask(text: string, options: AskOptions, env: Environment, c
   });
   const question: Question = {
     request,
-    token: token ?? (await (await openKeys(dataDir)).sign({ subject: 'cli', tenant: 'demo', scopes: knownScopes, ttlSeconds: 600 })),
+    token: token ?? (await (await openKeys(dataDir, env)).sign({ subject: 'cli', tenant: 'demo', scopes: knownScopes, ttlSeconds: 600 })),
     streaming: options.stream ?? false,
     signal: AbortSignal.timeout(DEADLINE_MS),
   };

@@ -6,6 +6,7 @@ import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
 import { printable } from './renderDecision.js';
+import { knownScopes } from './settings.js';
 import { token } from './token.js';
 
 const EX_CONFIG = 78;
@@ -32,45 +33,92 @@ const address = (raw: string): string => {
   return raw;
 };
 
-const program = new Command('replymesh')
+// Its name is what a person types, so that the usage can be pasted.
+const program = new Command('npm run -s replymesh --')
   .description('Understands customers’ messages, answers them, and knows when it does not know.')
   .exitOverride()
-  .configureHelp({ sortSubcommands: true });
-/** A subcommand whose help ends with an example. */
-const command = (name: string, description: string, example: string): Command =>
-  program.command(name).description(description).addHelpText('after', `\nExample:\n  npm run -s replymesh -- ${example}`);
+  .showHelpAfterError('Add --help to see what it takes.')
+  .configureHelp({ sortSubcommands: true })
+  .addHelpText(
+    'after',
+    `
+Each command tells more with --help. They find the mesh of this machine by
+REPLYMESH_HTTP_PORT (8080), REPLYMESH_GRPC_PORT (50051) and REPLYMESH_DATA_DIR
+(.data). Data goes to stdout, talk to stderr.
 
-command('start', 'start the whole mesh on embedded defaults, until Ctrl-C', 'start').action(() => runStart(env));
+Exit codes:  0 done   1 failed   2 used in a wrong way   78 configuration does not hold`,
+  );
+/** A subcommand whose help ends with examples. */
+const command = (name: string, summary: string, description: string, ...examples: string[]): Command =>
+  program
+    .command(name)
+    .summary(summary)
+    .description(description)
+    .addHelpText(
+      'after',
+      `\n${examples.length > 1 ? 'Examples' : 'Example'}:${examples.map((e) => `\n  npm run -s replymesh -- ${e}`).join('')}`,
+    );
 
-command('ask', 'send one message to a running mesh', 'ask "where is my refund?" --customer cus_ada')
-  .argument('<text>', 'the customer’s message')
-  .option('--customer <id>', 'who wrote it')
+command(
+  'start',
+  'start the whole mesh, until Ctrl-C',
+  'Starts the four services behind Envoy on embedded defaults, prints lines to paste, and runs until Ctrl-C. The same as "npm start".',
+  'start',
+).action(() => runStart(env));
+
+command(
+  'ask',
+  'send one message to a running mesh',
+  'Sends one customer’s message to a running mesh and shows what was decided, why, and the reply. Nothing is sent to anybody.',
+  'ask "where is my refund?" --customer cus_ada',
+  'ask "where is my refund?" --stream',
+  'ask "where is my refund?" --json',
+)
+  .argument('<text>', 'the customer’s message, in quotes')
+  .option('--customer <id>', 'who wrote it; cus_ada is one of the demonstration')
   .option('--session <id>', 'the conversation that it belongs to')
-  .option('--request-id <id>', 'makes the call safe to repeat')
-  .option('--space <name>', 'label space to read it in')
-  .option('--stream', 'print sentences as they come')
-  .option('--json', 'print one JSON document')
-  .option('--url <url>', 'a mesh elsewhere; the one on REPLYMESH_HTTP_PORT otherwise', httpUrl)
+  .option('--request-id <id>', 'asked again with the same id, the first answer comes back')
+  .option('--space <name>', 'label space to read it in (default: the mesh’s own)')
+  .option('--stream', 'print sentences as they come, then the decision')
+  .option('--json', 'print the decision as one JSON document')
+  .option('--url <url>', 'a mesh elsewhere (default: the one of this machine)', httpUrl)
   .action((text: string, options) => finish(ask(text, options, env, colour)));
 
-command('evaluate', 'measure the models on a CSV file with the columns text and label', 'evaluate --data test.csv --space support --json')
+command(
+  'evaluate',
+  'measure the models on labelled rows',
+  'Measures the models on a CSV file with the columns "text" and "label": accuracy, calibration, and how well doubt finds mistakes. Needs no mesh.',
+  'evaluate --data test.csv',
+  'evaluate --data test.csv --space support --json',
+)
   .requiredOption('--data <file>', 'the rows; those labelled out_of_scope are about nothing in the space')
   .option('--space <name>', 'label space', 'support')
   .option('--out-of-scope <file>', 'further rows, all of them out of scope')
   .option('--limit <n>', 'only the first n rows of each file', count)
-  .option('--address <host:port>', 'an inference service that runs already', address)
-  .option('--json', 'print one JSON document')
+  .option('--address <host:port>', 'an inference service that runs already (default: one is started)', address)
+  .option('--json', 'print the figures as one JSON document')
   .action((options) => finishClosing((signal) => evaluate(options, env, signal)));
 
-command('token', 'print a token of the embedded key', 'token --scopes queries.write,queries.read')
-  .requiredOption('--scopes <list>', 'scopes, with commas between them')
-  .option('--tenant <name>', 'tenant', 'demo')
-  .option('--subject <name>', 'subject', 'me')
-  .option('--ttl <seconds>', 'life in seconds', ttl, 3600)
+command(
+  'token',
+  'print a token for a mesh on this machine',
+  `Prints a bearer token, signed with the key in REPLYMESH_DATA_DIR.\nScopes: ${knownScopes.join(', ')}.`,
+  'token --scopes queries.write,queries.read',
+  'token --scopes knowledge.read --tenant demo --ttl 86400',
+)
+  .requiredOption('--scopes <list>', 'what it opens, with commas between them')
+  .option('--tenant <name>', 'whose data it opens', 'demo')
+  .option('--subject <name>', 'who calls', 'me')
+  .option('--ttl <seconds>', 'how long it is good for, 30 days at most', ttl, 3600)
   .action((options) => finish(token(options, env)));
 
-command('doctor', 'check what a mesh on this machine needs', 'doctor --json')
-  .option('--json', 'print one JSON document')
+command(
+  'doctor',
+  'check what a mesh on this machine needs',
+  'Checks what a mesh on this machine needs, and says how to mend what is missing. Fetches Envoy where there is none.',
+  'doctor',
+)
+  .option('--json', 'print the findings as one JSON document')
   .action((options) => finish(doctor(options, env, colour)));
 
 /** Codes of the shell: 128 and the signal's number. */

@@ -9,6 +9,7 @@ import {
   PriorityLevel,
   SentimentLabel,
 } from '../gen/replymesh/type/v1/decision.js';
+import { ACTION_WORDS, DEGRADATION_WORDS, REASON_WORDS } from './plainWords.js';
 import { printable, renderDecision, wrapped } from './renderDecision.js';
 
 const plain = { withReply: true, colour: false };
@@ -36,13 +37,13 @@ describe('a decision on a terminal', () => {
   it('tells action, reason, intents, doubt, tone, priority, what was missing and the reply', () => {
     const shown = renderDecision(saying('refund'), plain);
     for (const part of [
-      'DRAFT  out of scope',
+      'DRAFT  a person should look at the reply before it is sent:\n       it is about something that the models do not know (OUT_OF_SCOPE)\n',
       '75.0 %',
       '1.000 nats',
       'yes (0.91)',
       'negative',
       'high: negative sentiment',
-      'context unavailable',
+      'missing        context did not answer: nothing is known of the customer\n',
     ])
       expect(shown).toContain(part);
     expect(shown).toContain('[refund] refund');
@@ -50,7 +51,25 @@ describe('a decision on a terminal', () => {
   });
 
   it('is told in full even where a part of it is missing', () => {
-    expect(renderDecision(Decision.fromPartial({ id: 'qry_1', action: Action.ESCALATE }), plain)).toMatch(/^ESCALATE {2}.*\n\nqry_1\n$/);
+    expect(renderDecision(Decision.fromPartial({ id: 'qry_1', action: Action.ESCALATE }), plain)).toMatch(
+      /^ESCALATE {2}.*\n.*\n\nqry_1\n$/,
+    );
+  });
+
+  it.each([
+    ['action', Action, ACTION_WORDS],
+    ['reason', DecisionReason, REASON_WORDS],
+    ['degradation', Degradation, DEGRADATION_WORDS],
+  ])('has plain words for every %s', (_, names, words) => {
+    for (const name of Object.keys(names).filter((key) => !/^\d+$/.test(key))) expect(words).toHaveProperty(name);
+  });
+
+  it('stays within 80 columns, also with a value that it does not know', () => {
+    const valuesOf = (names: object): number[] => Object.values(names).filter((value) => typeof value === 'number');
+    for (const value of [...new Set([Action, DecisionReason, Degradation].flatMap(valuesOf)), 99]) {
+      const shown = renderDecision(Decision.fromPartial({ id: 'qry_1', action: Action.ESCALATE, reason: value, degraded: [value] }), plain);
+      for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    }
   });
 
   it('does not repeat a reply that was streamed', () => {

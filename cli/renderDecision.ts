@@ -8,6 +8,7 @@ import {
   SentimentLabel,
   type Timings,
 } from '../gen/replymesh/type/v1/decision.js';
+import { ACTION_WORDS, DEGRADATION_WORDS, REASON_WORDS } from './plainWords.js';
 
 const WIDTH = 80;
 const BAR = 24;
@@ -28,7 +29,7 @@ export function renderDecision(decision: Decision, { withReply, colour }: Render
     wrapped(printable(value), WIDTH - 17).map((line, i) => `  ${paint('dim', (i === 0 ? name : '').padEnd(13))}  ${line}`),
   );
   const sections = [
-    [`${paint(actionColour(decision.action), Action[decision.action] ?? '?')}  ${words(DecisionReason[decision.reason])}`],
+    headline(decision).map((line, i) => (i === 0 ? line.replace(/^\w+/, (action) => paint(actionColour(decision.action), action)) : line)),
     decision.intents.slice(0, INTENTS).map(({ label, score }, i) => {
       const bar = '█'.repeat(Math.round(score * BAR)).padEnd(BAR, '·');
       const line = `  ${clipped(printable(label), 36).padEnd(36)}  ${bar}  ${(score * 100).toFixed(1).padStart(5)} %`;
@@ -43,6 +44,14 @@ export function renderDecision(decision: Decision, { withReply, colour }: Render
     .filter((lines) => lines.length > 0)
     .map((lines) => `${lines.join('\n')}\n`)
     .join('\n');
+}
+
+/** What to do and why, with the name that the reference explains. */
+function headline({ action, reason }: Decision): string[] {
+  const name = Action[action] ?? '?';
+  const why = DecisionReason[reason] ?? String(reason);
+  const lines = wrapped(`${plain(ACTION_WORDS, name)}:\n${plain(REASON_WORDS, why)} (${why})`, WIDTH - name.length - 2);
+  return lines.map((line, i) => `${i === 0 ? name : ' '.repeat(name.length)}  ${line}`);
 }
 
 function factsOf(decision: Decision): (readonly [string, string])[] {
@@ -62,7 +71,9 @@ function factsOf(decision: Decision): (readonly [string, string])[] {
       'priority',
       [words(PriorityLevel[p.level]), p.reasons.map((r) => words(PriorityCause[r.cause])).join(', ')].filter(Boolean).join(': '),
     ],
-    decision.degraded.length > 0 ? ['degraded', decision.degraded.map((d) => words(Degradation[d])).join(', ')] : undefined,
+    decision.degraded.length > 0
+      ? ['missing', decision.degraded.map((d) => plain(DEGRADATION_WORDS, Degradation[d])).join('\n')]
+      : undefined,
     decision.summary ? ['for you', decision.summary] : undefined,
     decision.suggestedActions.length > 0 ? ['next', decision.suggestedActions.map((a) => a.label || a.action).join(' · ')] : undefined,
   ];
@@ -75,6 +86,7 @@ function timingLine(t: Timings): string {
   return `${(t.totalUs / 1000).toFixed(1)} ms: ${parts.join(', ')}`;
 }
 
+const plain = (known: Readonly<Record<string, string>>, name: string | undefined): string => known[name ?? ''] ?? words(name);
 const words = (name: string | undefined): string => (name ?? 'unknown').toLowerCase().replaceAll('_', ' ');
 const clipped = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
 const actionColour = (action: Action): keyof typeof COLOUR =>

@@ -19,7 +19,7 @@ export async function token({ scopes: list, tenant, subject, ttl }: TokenOptions
     const problem = unknown.length > 0 ? `Unknown scope: ${unknown.join(', ')}.` : 'No scope was given.';
     throw new CommandFailed(`${problem} Known are: ${knownScopes.join(', ')}.`, 2);
   }
-  const keys = await openKeys(settings(env).dataDir);
+  const keys = await openKeys(settings(env).dataDir, env);
   process.stdout.write(`${await keys.sign({ subject, tenant, scopes, ttlSeconds: ttl })}\n`);
   return 0;
 }

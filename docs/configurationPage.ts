@@ -21,9 +21,10 @@ export function configurationPage(): string {
   return `# Configuration
 
 Everything is read from the environment, at start. A value that does not hold ends the program with 78 and a message that names every mistake; an empty one counts as not
-set. \`npm start\` passes its environment on to the services and sets what connects them. A service prints what it read with \`--print-config\`, secrets withheld.
+set. \`npm start\` passes its environment on to the services and sets what connects them. A service prints what it read with \`--print-config\`, secrets withheld,
+also where something is missing.
 
-Every program also reads \`REPLYMESH_LOG_LEVEL\` (\`info\`) and the variables of OpenTelemetry: spans go to \`OTEL_EXPORTER_OTLP_ENDPOINT\` (OTLP over HTTP) when it is set,
+Every service also reads the variables of OpenTelemetry: spans go to \`OTEL_EXPORTER_OTLP_ENDPOINT\` (OTLP over HTTP) when it is set,
 \`OTEL_TRACES_SAMPLER_ARG\` is the share of traces that are kept (all).
 
 ${sections.join('\n')}`;

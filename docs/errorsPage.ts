@@ -15,7 +15,7 @@ export function errorsPage(files: readonly DescFile[]): string {
     why: comments.get(`${ENUM},0,${VALUE},${i}`) ?? '',
   }));
   const rows = values
-    .filter(({ reason }) => reason !== 'UNSPECIFIED')
+    .filter(({ reason }) => reason in specs)
     .map(({ reason, why }) => `| \`${reason}\` | ${Status[specs[reason as keyof typeof specs].code]} | ${why} |`);
   return `# Errors
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { StartError } from '../lib/errors.js';
 import { packageRoot } from '../lib/packageRoot.js';
 
-/** Where the public keys that sign tokens come from. A URL is fetched by Envoy, cached for ten minutes, and keeps being tried when it fails. */
+/** Where the public keys that sign tokens come from. A URL is fetched by Envoy, cached for a minute as in the gateway, and keeps being tried when it fails. */
 export type KeySource = { readonly file: string } | { readonly inline: string } | { readonly url: string; readonly caFile?: string };
 
 /** What is decided at each installation; everything else stands in `envoy.yaml`. */
@@ -119,7 +119,7 @@ function remoteKeys(url: URL, caFile: string): Record<string, string> {
   const address = { socket_address: { address: url.hostname, port_value: Number(url.port) || (secure ? 443 : 80) } };
   const source = {
     http_uri: { uri: url.href, cluster: 'jwks', timeout: '5s' },
-    cache_duration: '600s',
+    cache_duration: '60s',
     // Fetched at start, not by the first caller; that one waits only where the first fetch has failed.
     async_fetch: { failed_refetch_duration: '1s' },
     retry_policy: { num_retries: 2 },

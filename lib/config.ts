@@ -114,8 +114,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads a configuration. Empty variables count as missing. @throws ConfigError with every mistake */
-export function parseConfig<D extends Declaration>(declaration: D, env: Environment): ConfigOf<D> {
+/** What could be read, and what is wrong with the rest. Empty variables count as missing. */
+function readConfig<D extends Declaration>(declaration: D, env: Environment): { config: Partial<ConfigOf<D>>; mistakes: string[] } {
   const mistakes: string[] = [];
   const config: Record<string, unknown> = {};
   for (const [name, s] of Object.entries(declaration)) {
@@ -130,6 +130,12 @@ export function parseConfig<D extends Declaration>(declaration: D, env: Environm
       mistakes.push(`${s.env} must be ${s.form}, it is ${s.secret ? 'something else' : JSON.stringify(withoutPassword(raw))}.`);
     else config[name] = parsed.value;
   }
+  return { config: config as Partial<ConfigOf<D>>, mistakes };
+}
+
+/** Reads a configuration. @throws ConfigError with every mistake */
+export function parseConfig<D extends Declaration>(declaration: D, env: Environment): ConfigOf<D> {
+  const { config, mistakes } = readConfig(declaration, env);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config as ConfigOf<D>;
 }
@@ -137,12 +143,14 @@ export function parseConfig<D extends Declaration>(declaration: D, env: Environm
 function withoutPassword(raw: string): string {
   if (!raw.includes('://') || !URL.canParse(raw)) return raw;
   const parsed = new URL(raw);
-  if (parsed.password) parsed.password = '***';
+  // As it was written: an issuer with a slash added is another issuer.
+  if (!parsed.password) return raw;
+  parsed.password = '***';
   return parsed.toString();
 }
 
-/** The configuration as `NAME=value` lines with their documentation, secrets redacted. */
-export function printConfig<D extends Declaration>(declaration: D, config: ConfigOf<D>): string {
+/** The configuration as `NAME=value` lines with their documentation, secrets redacted. What could not be read has no value. */
+export function printConfig<D extends Declaration>(declaration: D, config: Partial<ConfigOf<D>>): string {
   return Object.entries(declaration)
     .map(([name, s]) => {
       const value = config[name];
@@ -164,14 +172,13 @@ export function loadConfig<D extends Declaration>(declaration: D, env: Environme
     process.stderr.write(`${(error as Error).message}\nThe only argument is --print-config.\n`);
     process.exit(2);
   }
-  try {
-    const config = parseConfig(declaration, env);
-    if (!print) return config;
-    process.stdout.write(`${printConfig(declaration, config)}\n`);
-    process.exit(0);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+  const { config, mistakes } = readConfig(declaration, env);
+  // Also where something is missing: whoever asks wants to see what there is to set.
+  if (print) process.stdout.write(`${printConfig(declaration, config)}\n`);
+  if (mistakes.length > 0) {
+    process.stderr.write(`${new ConfigError(mistakes).message}\n`);
     process.exit(78);
   }
+  if (print) process.exit(0);
+  return config as ConfigOf<D>;
 }

@@ -86,6 +86,10 @@ export const kitErrors = {
     code: Status.UNAVAILABLE,
     message: (_: Record<never, string>) => 'This instance is shutting down. Retry: another one will answer.',
   },
+  ROUTE_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (_: Record<never, string>) => 'There is no such method or route. The routes are in docs/reference/api.md.',
+  },
   MESSAGE_TOO_LARGE: {
     code: Status.RESOURCE_EXHAUSTED,
     message: (m: { max_bytes: number }) => `The message is larger than ${m.max_bytes} bytes. Send less at once.`,

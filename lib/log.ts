@@ -1,7 +1,16 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { type Logger, type LoggerOptions, pino } from 'pino';
+import { oneOf } from './config.js';
 
 export type { Logger };
+
+/** Part of every program's configuration, which is where a level that is none is refused. */
+export const logLevel = oneOf({
+  env: 'REPLYMESH_LOG_LEVEL',
+  values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  default: 'info',
+  doc: 'Least weighty lines that are logged.',
+});
 
 /** What an error may show in a log: its kind, code and stack frames. Messages stay out where a library may have put data into them. */
 export function describeError(error: unknown): Record<string, unknown> {
@@ -22,7 +31,7 @@ process.stdout.on('error', () => {});
 
 /** Structured log on stdout, one JSON object a line, with the ids of the active span. No customer text, no secret is ever logged. */
 const options: LoggerOptions = {
-  level: process.env['REPLYMESH_LOG_LEVEL'] ?? 'info',
+  level: logLevel.parse(process.env[logLevel.env] ?? '')?.value ?? 'info',
   base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'replymesh', pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },

@@ -56,6 +56,22 @@ const failure = async (promise: Promise<unknown>): Promise<RichClientError> =>
   );
 const reason = (error: RichClientError) => (error.extra?.find((d) => d.$type === 'google.rpc.ErrorInfo') as ErrorInfo | undefined)?.reason;
 
+const raw = {
+  options: {},
+  requestSerialize: (bytes: Uint8Array) => bytes,
+  requestDeserialize: (bytes: Uint8Array) => bytes,
+  responseSerialize: (bytes: Uint8Array) => bytes,
+  responseDeserialize: (bytes: Uint8Array) => bytes,
+} as const;
+const firstOf = async <T>(messages: AsyncIterable<T>): Promise<T | undefined> => {
+  for await (const message of messages) return message;
+  return undefined;
+};
+/** Messages of a caller who says nothing and does not leave. */
+async function* forever(): AsyncGenerator<Uint8Array> {
+  await new Promise(() => {});
+}
+
 describe('a served contract', () => {
   it('names every field that breaks a rule, in one answer', async () => {
     const { port } = await start({});
@@ -105,6 +121,22 @@ describe('a served contract', () => {
     const error = await failure(client(port).processQuery({ text: 'a'.repeat(5 * 1024 * 1024) }, caller()));
     expect([error.code, reason(error)]).toEqual([Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE']);
     expect((await errors.get()).values).toContainEqual(expect.objectContaining({ labels: { error_type: 'MESSAGE_TOO_LARGE' }, value: 1 }));
+  });
+});
+
+describe('a method that is not served', () => {
+  it.each(['a call', 'a stream'])('is refused with its reason, to %s', async (kind) => {
+    const { port } = await start({});
+    const connection = connect(KnowledgeServiceDefinition, { callee: 'gateway', target: `127.0.0.1:${port}`, timeoutMs: 5000 });
+    const stream = connect(
+      { nowhere: { ...raw, path: '/replymesh.v1.Nowhere/Go', requestStream: true, responseStream: true } },
+      { callee: 'gateway', target: `127.0.0.1:${port}`, timeoutMs: 5000 },
+    );
+    open.push(connection, stream);
+    const asked =
+      kind === 'a call' ? connection.client.getArticle({ id: 'returns' }, caller()) : firstOf(stream.client.nowhere(forever(), caller()));
+    const error = await failure(asked);
+    expect([error.code, reason(error)]).toEqual([Status.UNIMPLEMENTED, 'ROUTE_NOT_FOUND']);
   });
 });
 

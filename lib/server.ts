@@ -12,15 +12,17 @@ import { deadlineInterceptor, deadlineMiddleware } from './deadline.js';
 import { drainMiddleware } from './drain.js';
 import { StartError } from './errors.js';
 import { MAX_CONCURRENT_STREAMS, MAX_MESSAGE_BYTES, MAX_STREAM_MS } from './limits.js';
-import { log } from './log.js';
+import { log, logLevel } from './log.js';
 import { serveMetrics } from './metrics.js';
 import { outcomeMiddleware } from './outcome.js';
 import type { Closable } from './shutdown.js';
 import { tooLargeInterceptor } from './tooLarge.js';
+import { answerUnknownMethods } from './unknownMethod.js';
 import { validationMiddleware } from './validation.js';
 
 /** What every service reads from the environment. */
 export const serverSettings = (listen: string) => ({
+  logLevel,
   listen: address({ env: 'REPLYMESH_LISTEN', default: listen, doc: 'Address that gRPC is served on.' }),
   metricsAddress: address({
     env: 'REPLYMESH_METRICS_ADDRESS',
@@ -91,6 +93,7 @@ export async function startServer(
   services: readonly Served[],
   credentials?: ServerCredentials,
 ): Promise<RunningServer> {
+  answerUnknownMethods();
   const drain = new AbortController();
   const health = HealthState();
   const server = createServer({

@@ -1,12 +1,9 @@
-import { Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
-import { Status as RpcStatus } from '../gen/google/rpc/status.js';
-import { kitFault, rpcStatusOf } from './errors.js';
+import { kitFault } from './errors.js';
 import { MAX_MESSAGE_BYTES } from './limits.js';
 import { errors } from './metrics.js';
-
-/** Where gRPC carries a `google.rpc.Status`. */
-const DETAILS_KEY = 'grpc-status-details-bin';
+import { DETAILS_KEY, statusDetails } from './statusDetails.js';
 
 /** grpc-js refuses a message that is too large before any middleware sees it, with a bare status: here it gets its `ErrorInfo` and is counted. */
 export const tooLargeInterceptor: ServerInterceptor = (_method, call) => {
@@ -16,9 +13,7 @@ export const tooLargeInterceptor: ServerInterceptor = (_method, call) => {
     if (status.code !== Status.RESOURCE_EXHAUSTED || status.metadata?.get(DETAILS_KEY).length) return send(status);
     const fault = kitFault('MESSAGE_TOO_LARGE', { max_bytes: MAX_MESSAGE_BYTES });
     errors.inc({ error_type: fault.reason });
-    const metadata = new Metadata();
-    metadata.set(DETAILS_KEY, Buffer.from(RpcStatus.encode(rpcStatusOf(fault)).finish()));
-    send({ code: fault.code, details: fault.details, metadata });
+    send({ code: fault.code, details: fault.details, metadata: statusDetails(fault) });
   };
   return new ServerInterceptingCall(call);
 };

@@ -43,8 +43,17 @@ export function validationMiddleware(definitions: readonly CompatServiceDefiniti
   };
 }
 
-const checkOf = (codec: Codec, schema: DescMessage) => (message: unknown) =>
-  requireNone(violationsOf(schema, codec.encode(message).finish()));
+const checkOf = (codec: Codec, schema: DescMessage) => (message: unknown) => requireNone(violationsOf(schema, encoded(codec, message)));
+
+/** A time beyond what `Date` holds has become an invalid one, which cannot be encoded. */
+function encoded(codec: Codec, message: unknown): Uint8Array {
+  try {
+    return codec.encode(message).finish();
+  } catch (error) {
+    if (error instanceof RangeError) requireNone([{ field: '', description: 'a time or number is far beyond its range' }]);
+    throw error;
+  }
+}
 
 async function* each<T>(messages: AsyncIterable<T>, check: (message: T) => void): AsyncIterable<T> {
   for await (const message of messages) {

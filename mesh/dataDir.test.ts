@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,11 @@ describe('the data folder', () => {
     await makeDataDir(join(folder, 'a', 'b'));
     await makeDataDir(join(folder, 'a', 'b'));
     expect(await readdir(join(folder, 'a'))).toEqual(['b']);
+  });
+
+  it('is open to its owner alone', async () => {
+    await makeDataDir(join(folder, 'own'));
+    expect((await stat(join(folder, 'own'))).mode & 0o777).toBe(0o700);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { StartError } from '../lib/errors.js';
 
-/** Makes the data folder where there is none. @throws StartError when it cannot be written */
+/** Makes the data folder where there is none, for its owner alone: customers' words are kept in it. @throws StartError when it cannot be written */
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
     await makeFolder(resolve(dataDir));
@@ -18,7 +18,7 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 async function makeFolder(folder: string): Promise<void> {
   const parent = dirname(folder);
   if (parent !== folder) await access(parent).catch(() => makeFolder(parent));
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
 }

@@ -1,10 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import type { Environment } from '../lib/config.js';
 import { StartError } from '../lib/errors.js';
 import { makeDataDir } from './dataDir.js';
 
-/** Issuer and audience of the embedded default's tokens. */
+/** Issuer and audience of the embedded default's tokens where the operator names no others; the gateway's defaults are the same. */
 const ISSUER = 'https://replymesh.local';
 const AUDIENCE = 'replymesh';
 const ALGORITHM = 'ES256';
@@ -14,7 +15,7 @@ export interface TokenClaims {
   readonly tenant: string;
   readonly scopes: readonly string[];
   readonly ttlSeconds: number;
-  /** Another audience than `AUDIENCE`, for tests. */
+  /** Another audience than the mesh's, for tests. */
   readonly audience?: string;
 }
 
@@ -27,7 +28,9 @@ export interface Keys {
 }
 
 /** The embedded default's own key pair: made once in `dataDir`, readable by its owner alone. An operator's identity provider takes its place by REPLYMESH_JWKS. @throws StartError */
-export async function openKeys(dataDir: string): Promise<Keys> {
+export async function openKeys(dataDir: string, env: Environment): Promise<Keys> {
+  const issuer = env['REPLYMESH_JWT_ISSUER'] || ISSUER;
+  const ownAudience = env['REPLYMESH_JWT_AUDIENCE'] || AUDIENCE;
   const folder = join(dataDir, 'keys');
   const privateFile = join(folder, 'private.jwk.json');
   const jwksFile = join(folder, 'jwks.json');
@@ -35,12 +38,12 @@ export async function openKeys(dataDir: string): Promise<Keys> {
   const key = await importJWK(jwk, ALGORITHM);
   return {
     jwksFile,
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    sign: ({ subject, tenant, scopes, ttlSeconds, audience = AUDIENCE }) =>
+    issuer,
+    audience: ownAudience,
+    sign: ({ subject, tenant, scopes, ttlSeconds, audience = ownAudience }) =>
       new SignJWT({ tenant, scope: scopes.join(' ') })
         .setProtectedHeader({ alg: ALGORITHM, kid: jwk.kid! })
-        .setIssuer(ISSUER)
+        .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(subject)
         .setIssuedAt()

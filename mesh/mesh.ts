@@ -7,6 +7,7 @@ import { renderEnvoyConfig } from '../envoy/render.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
+import { type Identity, identityEnv, identityOf } from './identity.js';
 import { type Keys, openKeys } from './keys.js';
 import { freePort, requireFree } from './ports.js';
 import { type Program, type Supervised, supervise } from './supervised.js';
@@ -24,6 +25,8 @@ export interface MeshOptions {
   readonly edge?: { readonly ratePerSecond?: number; readonly maxBodyBytes?: number };
   readonly withEnvoy: boolean;
   readonly onOutput: (program: string, line: string) => void;
+  /** Gets one line for each program that died and was started again. */
+  readonly onRestart?: (line: string) => void;
   /** Gives up the start; a mesh that runs is ended by its `stop`. */
   readonly signal?: AbortSignal;
 }
@@ -36,12 +39,14 @@ export interface Mesh {
   readonly metricsPorts: Readonly<Record<ServiceName, number>>;
   readonly ports: Readonly<Record<ServiceName, number>>;
   readonly keys: Keys;
+  readonly identity: Identity;
   readonly programs: ReadonlyMap<ServiceName | 'envoy', Supervised>;
   stop(): Promise<void>;
 }
 
 const SERVICES: readonly ServiceName[] = ['inference', 'context', 'generator', 'gateway'];
-const STOP_ORDER = ['envoy', ...SERVICES.toReversed()] as const;
+/** The gateway first: it finishes what is in flight, for which it needs the others and the edge. Who comes meanwhile gets a typed error from the edge. */
+const STOP_ORDER = ['gateway', 'envoy', 'generator', 'context', 'inference'] as const;
 const root = fileURLToPath(packageRoot);
 
 /** Starts the four services and Envoy on loopback; when one cannot start, all others are ended again. @throws ProgramFailed, StartError, the signal's reason */
@@ -49,12 +54,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   if (options.httpPort) await requireFree(options.httpPort, 'REPLYMESH_HTTP_PORT');
   if (options.grpcPort) await requireFree(options.grpcPort, 'REPLYMESH_GRPC_PORT');
   await makeDataDir(options.dataDir);
-  const keys = await openKeys(options.dataDir);
+  const keys = await openKeys(options.dataDir, options.env);
+  const identity = identityOf(options.env, keys);
   const ports = await portsFor((name) => (name === 'gateway' && options.grpcPort ? options.grpcPort : freePort()));
   const metricsPorts = await portsFor(() => freePort());
   const programs = new Map<ServiceName | 'envoy', Supervised>();
   const stop = async (): Promise<void> => {
-    // The edge first, then what it calls, so that nobody is asked who has gone.
     for (const name of STOP_ORDER) await programs.get(name)?.stop();
   };
   const failed = new AbortController();
@@ -63,17 +68,28 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     // Nobody waits for the others once one has failed: what was started by then is stopped.
     const isReady = async (): Promise<boolean> => givenUp.aborted || (await program.isReady());
     const onOutput = (line: string): void => options.onOutput(program.name, line);
-    programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput));
+    programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput, options.onRestart));
   };
   try {
-    const env = serviceEnv(options, ports, keys);
+    const env = serviceEnv(options, ports, identity);
     const startService = (name: ServiceName): Promise<void> =>
       start(serviceProgram(name, ports[name], metricsPorts[name], env)).catch((error: unknown) => failed.abort(error));
     await Promise.all(SERVICES.map(startService));
     givenUp.throwIfAborted();
-    const edge = options.withEnvoy ? await startEdge(options, ports.gateway, keys, start) : { withoutHttp: 'it was not asked for' };
+    const edge = options.withEnvoy ? await startEdge(options, ports.gateway, identity, start) : { withoutHttp: 'it was not asked for' };
     givenUp.throwIfAborted();
-    return { httpUrl: undefined, withoutHttp: undefined, ...edge, grpcPort: ports.gateway, ports, metricsPorts, keys, programs, stop };
+    return {
+      httpUrl: undefined,
+      withoutHttp: undefined,
+      ...edge,
+      grpcPort: ports.gateway,
+      ports,
+      metricsPorts,
+      keys,
+      identity,
+      programs,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -87,12 +103,12 @@ async function portsFor(choose: (name: ServiceName) => number | Promise<number>)
 }
 
 /** What the operator set goes to every service; what connects them is decided here. */
-function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, keys: Keys): Record<string, string> {
+function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, identity: Identity): Record<string, string> {
   return {
     REPLYMESH_SEED: 'on',
-    REPLYMESH_JWKS: keys.jwksFile,
     REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
     ...options.env,
+    ...identityEnv(identity),
     REPLYMESH_DATA_DIR: options.dataDir,
     REPLYMESH_CONTEXT_ADDRESS: `127.0.0.1:${ports.context}`,
     REPLYMESH_INFERENCE_ADDRESS: `127.0.0.1:${ports.inference}`,
@@ -111,7 +127,7 @@ const serviceProgram = (name: ServiceName, port: number, metricsPort: number, en
 async function startEdge(
   options: MeshOptions,
   gatewayPort: number,
-  keys: Keys,
+  identity: Identity,
   start: (program: Program) => Promise<void>,
 ): Promise<{ httpUrl: string } | { withoutHttp: string }> {
   const found = await findEnvoy({ env: options.env, cacheDir: join(root, '.cache') });
@@ -123,9 +139,9 @@ async function startEdge(
     renderEnvoyConfig({
       http: { host: '127.0.0.1', port: httpPort },
       gateway: { host: '127.0.0.1', port: gatewayPort },
-      jwks: { file: keys.jwksFile },
-      issuer: keys.issuer,
-      audience: keys.audience,
+      jwks: identity.keys,
+      issuer: identity.issuer,
+      audience: identity.audience,
       descriptorFile: join(root, 'gen', 'descriptor.binpb'),
       ...options.edge,
     }),

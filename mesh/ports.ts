@@ -21,3 +21,9 @@ export async function requireFree(port: number, variable: string): Promise<void>
   });
   await new Promise((resolve) => server.close(resolve));
 }
+
+/** @throws StartError when both are the same */
+export function requireDifferent({ httpPort, grpcPort }: { readonly httpPort: number; readonly grpcPort: number }): void {
+  if (httpPort === grpcPort)
+    throw new StartError(`REPLYMESH_HTTP_PORT and REPLYMESH_GRPC_PORT are both ${httpPort}: set one of them to another port.`);
+}

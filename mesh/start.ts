@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { declare, type Environment, integer, loadConfig, path } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
 import { StartError } from '../lib/errors.js';
+import { logLevel } from '../lib/log.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { makeDataDir } from './dataDir.js';
 import { type Mesh, startMesh } from './mesh.js';
+import { requireDifferent } from './ports.js';
 import { ProgramFailed } from './supervised.js';
 
 const root = fileURLToPath(packageRoot);
@@ -26,6 +28,7 @@ export const StartConfig = declare({
     default: join(root, '.data'),
     doc: 'Folder for the embedded database, keys, spool and logs.',
   }),
+  logLevel,
 });
 
 /** Scopes of the token that the ready line shows: all of the public ones. */
@@ -35,6 +38,7 @@ const DAY_S = 86_400;
 /** `npm start`: the whole mesh on embedded defaults, until Ctrl-C. @throws StartError when the data folder cannot be written */
 export async function runStart(environment: Environment): Promise<void> {
   const config = loadConfig(StartConfig, environment, ['node', 'start']);
+  requireDifferent(config);
   const started = Date.now();
   const env = Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
   const interrupted = interruption();
@@ -49,6 +53,7 @@ export async function runStart(environment: Environment): Promise<void> {
       env,
       withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1',
       onOutput: (program, line) => logStream.write(`${program} ${line}\n`),
+      onRestart: (line) => process.stderr.write(`${line}\n`),
       signal: interrupted,
     });
   } catch (error) {
@@ -57,12 +62,15 @@ export async function runStart(environment: Environment): Promise<void> {
     process.stderr.write(`${error.message}\nNothing was left running.\n`);
     process.exit(error instanceof ProgramFailed && error.exitCode !== 78 ? 1 : 78);
   }
-  const token = await mesh.keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
-  process.stdout.write(readyLines(mesh, token, (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
+  process.stdout.write(readyLines(mesh, await tokenFor(mesh), (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
   if (!interrupted.aborted) await once(interrupted, 'abort');
   await mesh.stop();
   process.exit(0);
 }
+
+/** A token to paste; where the embedded key's are not taken, the name of a variable for one of the operator's identity provider. */
+const tokenFor = async ({ keys, identity }: Mesh): Promise<string> =>
+  identity.foreign ? '$TOKEN' : keys.sign({ subject: 'you', tenant: 'demo', scopes: allScopes(), ttlSeconds: DAY_S });
 
 /** Aborts when the mesh is to stop. Nothing else reaches its processes: they are groups of their own. */
 function interruption(): AbortSignal {
@@ -76,10 +84,14 @@ function interruption(): AbortSignal {
 }
 
 function readyLines(mesh: Mesh, token: string, seconds: number, logFile: string): string {
+  const { foreign, issuer, audience } = mesh.identity;
+  const whose = foreign
+    ? `TOKEN has to be a token of your identity provider: issuer ${issuer}, audience ${audience}, with the claims "sub", "tenant" and "scope".\n\n`
+    : '';
   const body = `'{"text":"Where is my refund?","customerId":"cus_ada"}'`;
   const rest = mesh.httpUrl
-    ? `REST\n  curl -s ${mesh.httpUrl}/v1/queries:process -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d ${body}\n\n`
+    ? `REST\n  curl -s ${mesh.httpUrl}/v1/queries:process -H "authorization: Bearer ${token}" -H 'content-type: application/json' -d ${body}\n\n`
     : `No REST: ${mesh.withoutHttp}\n\n`;
-  const grpc = `gRPC\n  npx buf curl --protocol grpc --http2-prior-knowledge -H 'authorization: Bearer ${token}' -d ${body} http://127.0.0.1:${mesh.grpcPort}/replymesh.v1.QueryService/ProcessQuery\n`;
-  return `Replymesh is ready after ${seconds.toFixed(1)} s. Ctrl-C stops it; its log is ${logFile}.\n\n${rest}${grpc}`;
+  const grpc = `gRPC\n  npx buf curl --protocol grpc --http2-prior-knowledge -H "authorization: Bearer ${token}" -d ${body} http://127.0.0.1:${mesh.grpcPort}/replymesh.v1.QueryService/ProcessQuery\n`;
+  return `Replymesh is ready after ${seconds.toFixed(1)} s. Ctrl-C (or SIGTERM to process ${process.pid}) stops it; its log is ${logFile}.\n\n${whose}${rest}${grpc}`;
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
+import { leashed } from './leash.js';
 
 /** One process of the mesh. */
 export interface Program {
@@ -40,7 +41,7 @@ const WELL_MS = 30_000;
 /** A restarted program that says its configuration is wrong will not get better by itself. */
 const EX_CONFIG = 78;
 
-/** What runs. Each is a group of its own, which nobody would end after us; by then nobody waits for an orderly end either. */
+/** What runs. Each is a group of its own, which no terminal would end after us; by then nobody waits for an orderly end either. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -49,9 +50,14 @@ process.on('exit', () => {
 /**
  * Starts a program, waits until it is ready, and starts it again with growing delays whenever it dies by itself.
  * @param onOutput gets each line that the program prints
+ * @param onRestart gets one line for each restart: what died, of what, and what runs in its place
  * @throws ProgramFailed when it ends before it was ready, or is not ready in time
  */
-export async function supervise(program: Program, onOutput: (line: string) => void): Promise<Supervised> {
+export async function supervise(
+  program: Program,
+  onOutput: (line: string) => void,
+  onRestart: (line: string) => void = () => {},
+): Promise<Supervised> {
   let stopping = false;
   let child = launch(program, onOutput);
   await untilReady(program, child);
@@ -62,10 +68,11 @@ export async function supervise(program: Program, onOutput: (line: string) => vo
       await ended(child.process);
       if (stopping) return;
       if (Date.now() - since > WELL_MS) failures = 0;
-      if (child.process.exitCode === EX_CONFIG && failures > 0) onOutput(`${program.name} refuses its configuration: ${child.tail()}`);
       await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
       if (stopping) return;
+      const dead = child;
       child = launch(program, onOutput);
+      onRestart(`${program.name} (process ${dead.process.pid}) ${endOf(dead)}. It was started again as process ${child.process.pid}.`);
     }
   };
   const watching = watch();
@@ -92,9 +99,16 @@ interface Launched {
   tail(): string;
 }
 
-function launch({ command, args, env }: Program, onOutput: (line: string) => void): Launched {
+/** "was killed by SIGKILL", "ended with exit code 1". */
+function endOf({ process: { exitCode, signalCode }, tail }: Launched): string {
+  if (signalCode !== null) return `was killed by ${signalCode}`;
+  return exitCode === EX_CONFIG ? `refused its configuration (${tail().trim()})` : `ended with exit code ${exitCode}`;
+}
+
+function launch(program: Program, onOutput: (line: string) => void): Launched {
+  const { command, args } = leashed(program.command, program.args);
   // Its own process group: Ctrl-C on the terminal reaches the supervisor alone, which ends the others in order.
-  const child = spawn(command, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(command, args, { env: program.env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';

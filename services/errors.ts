@@ -2,7 +2,8 @@ import { Status } from 'nice-grpc';
 import type { ErrorReason } from '../gen/replymesh/type/v1/error.js';
 import { defineErrors, kitErrors } from '../lib/errors.js';
 
-type Reason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
+/** Without the one that is deprecated because nothing gives it. */
+type Reason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED' | 'LANGUAGE_MODEL_FAILED'>;
 type None = Record<never, string>;
 
 /** The one catalogue: every reason of `ErrorReason`, its status code and its message. `docs/reference/errors.md` is generated from it. */
@@ -11,10 +12,6 @@ export const { specs, fault, fail } = defineErrors({
   RATE_LIMITED: {
     code: Status.RESOURCE_EXHAUSTED,
     message: (m: { limit: number }) => `More than ${m.limit} requests a second came from this caller. Retry after the time in RetryInfo.`,
-  },
-  ROUTE_NOT_FOUND: {
-    code: Status.NOT_FOUND,
-    message: (_: None) => 'There is no such method or route. The routes are in docs/reference/api.md.',
   },
   BODY_MALFORMED: {
     code: Status.INVALID_ARGUMENT,
@@ -61,12 +58,13 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.UNAVAILABLE,
     message: (_: None) => 'The database does not answer. Retry in a moment.',
   },
+  VALUE_REFUSED: {
+    code: Status.INVALID_ARGUMENT,
+    message: (m: { sql_state: string }) =>
+      `The database cannot hold or compare a value of this request (SQLSTATE ${m.sql_state}). Correct it.`,
+  },
   QUERY_NOT_ACCEPTED: {
     code: Status.UNAVAILABLE,
     message: (_: None) => 'The message could not be stored anywhere, and so was not accepted. Retry in a moment.',
-  },
-  LANGUAGE_MODEL_FAILED: {
-    code: Status.UNAVAILABLE,
-    message: (_: None) => 'The language model endpoint does not answer.',
   },
 } satisfies Record<Reason, { code: Status; message: (meta: never) => string }>);

@@ -46,6 +46,14 @@ describe('with a language model of the operator’s own', () => {
     expect(decision.evidence?.withheldSentences).toBe(1);
   });
 
+  it('a reply of which nothing may be sent is no failure of it, and approved wording stands in', async () => {
+    for (const chunks of [[], ['We have sent you 999.99 USD this morning.']]) {
+      llm.script({ chunks });
+      const { reply, degraded } = await ask('How long does delivery take?');
+      expect([reply?.origin, degraded]).toEqual([ReplyOrigin.APPROVED_WORDING, [Degradation.LANGUAGE_MODEL_UNUSABLE]]);
+    }
+  });
+
   it('approved wording stands in while it fails, and it writes again when it is back', async () => {
     llm.always({ status: 500 });
     const without = await ask('How long does delivery take?');

@@ -78,10 +78,10 @@ export function requireVersion(stored: Article, etag: string): void {
 }
 
 const schema = messageType('replymesh.type.v1.Article');
-/** Checks an article that no request held as it is, such as a merged one. @throws Fault FIELD_VIOLATION naming the fields below `article` */
-export function requireValid(article: Article): void {
+/** Checks an article that the contract does not, such as a merged one. @throws Fault FIELD_VIOLATION naming the fields below `at` */
+export function requireValid(article: Article, at = 'article'): void {
   const violations = violationsOf(schema, Article.encode(article).finish());
-  requireNone(violations.map((v) => ({ ...v, field: v.field === '' ? 'article' : `article.${v.field}` })));
+  requireNone(violations.map((v) => ({ ...v, field: v.field === '' ? at : `${at}.${v.field}` })));
 }
 
 /** Stores a new article with its passages. Returns undefined, and does nothing, when its id is taken. */

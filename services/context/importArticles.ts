@@ -6,7 +6,7 @@ import { rpcStatusOf } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { requireNone } from '../../lib/validation.js';
 import { fault } from '../errors.js';
-import { contentOf, insertArticle, readArticle, replaceArticle, requireVersion, sameContent } from './article.js';
+import { contentOf, insertArticle, readArticle, replaceArticle, requireValid, requireVersion, sameContent } from './article.js';
 import type { Embedder } from './embedder.js';
 import type { Store } from './store.js';
 import { StatementRefused } from './storeFault.js';
@@ -17,6 +17,9 @@ interface Parts {
   readonly now: () => Date;
 }
 
+/** Longest id that the answer can name. */
+const MAX_ID = 63;
+
 export const importArticles =
   ({ store, embedder, now }: Parts): Handler<KnowledgeServiceDefinition, 'importArticles'> =>
   async ({ articles }, call) => {
@@ -24,7 +27,7 @@ export const importArticles =
     const imported: ImportedArticle[] = [];
     // One transaction for each: short ones let other calls through, and one that fails leaves the others alone.
     for (const [index, article] of articles.entries()) {
-      imported.push(await outcomeOf(article, () => importOne({ store, now }, article, `articles[${index}].id`, seen, call)));
+      imported.push(await outcomeOf(article, () => importOne({ store, now }, article, `articles[${index}]`, seen, call)));
     }
     embedder.wake();
     return { articles: imported };
@@ -33,11 +36,12 @@ export const importArticles =
 async function importOne(
   { store, now }: Omit<Parts, 'embedder'>,
   article: Article,
-  field: string,
+  at: string,
   seen: Set<string>,
   call: Within,
 ): Promise<ImportOutcome> {
-  if (seen.has(article.id)) requireNone([{ field, description: 'an article before this one has the same id' }]);
+  requireValid(article, at);
+  if (seen.has(article.id)) requireNone([{ field: `${at}.id`, description: 'an article before this one has the same id' }]);
   seen.add(article.id);
   const content = contentOf(article);
   return store.within(call, async (tx) => {
@@ -50,7 +54,8 @@ async function importOne(
   });
 }
 
-async function outcomeOf({ id }: Article, run: () => Promise<ImportOutcome>): Promise<ImportedArticle> {
+async function outcomeOf(article: Article, run: () => Promise<ImportOutcome>): Promise<ImportedArticle> {
+  const id = [...article.id].slice(0, MAX_ID).join('');
   try {
     return { id, outcome: await run(), error: undefined };
   } catch (error) {

@@ -9,6 +9,9 @@ import { millis, rowsOf, type Store } from './store.js';
 const DEFAULT_PAGE_SIZE = 50;
 /** A page ends early at this many bytes, so that it fits into one gRPC message. AIP-158 allows fewer rows than asked for. */
 const MAX_PAGE_BYTES = 3_000_000;
+/** The years 1 to 9999, as the contract's times: beyond them ISO 8601 has another form, which Postgres does not read. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 interface Row {
   readonly id: string;
@@ -54,8 +57,8 @@ const scopeOf = (tenant: string, request: ListQueriesRequest): PageScope => ({
 
 function keyIn(scope: PageScope, token: string): [number, string] {
   const [createdAt, id, ...more] = keyOf(scope, token) ?? [];
-  if (typeof createdAt !== 'number' || Number.isNaN(new Date(createdAt).getTime()) || typeof id !== 'string' || more.length > 0)
-    return fail('PAGE_TOKEN_INVALID', {});
+  const isTime = typeof createdAt === 'number' && createdAt >= EARLIEST_MS && createdAt <= LATEST_MS;
+  if (!isTime || typeof id !== 'string' || more.length > 0) return fail('PAGE_TOKEN_INVALID', {});
   return [createdAt, id];
 }
 

@@ -32,5 +32,8 @@ export function keyOf(scope: PageScope, token: string): (string | number)[] | un
   }
   if (!Array.isArray(parts) || parts.shift() !== digestOf(scope)) return undefined;
   const key: unknown[] = parts;
-  return key.every((part) => typeof part === 'string' || typeof part === 'number') ? key : undefined;
+  // Tokens are not signed: what the database could not compare has been made up. Postgres' text cannot hold NUL.
+  return key.every((part) => typeof part === 'number' || (typeof part === 'string' && !part.includes('\0')))
+    ? (key as (string | number)[])
+    : undefined;
 }

@@ -12,9 +12,11 @@ import { withoutValues } from './storeFault.js';
 
 /** Opens the embedded database in `folder`, or in memory without one. Two processes on one folder lose data in silence, so that a lock file keeps the second out. @throws StartError */
 export async function openPglite(folder?: string): Promise<Store> {
-  if (folder !== undefined) mkdirSync(dirname(folder), { recursive: true });
+  if (folder !== undefined) mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
   const lock = folder === undefined ? undefined : lockFolder(`${folder}.lock`, process.pid);
   try {
+    // For its owner alone; PGlite would let everybody read it.
+    if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const db = await PGlite.create({ ...(folder === undefined ? {} : { dataDir: folder }), extensions: { vector } });
     await db.exec(
       Object.entries(SESSION_SETTINGS)

@@ -157,6 +157,22 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
       expect(await record(quick, as)).toEqual({ query: slow, created: false });
     });
 
+    it('is free again once its claim is given back, and stays who else holds it or what was recorded for it', async () => {
+      const { as } = newTenant();
+      const [first, second] = [newQueryId(), aQuery({ requestId: 'r-1' })];
+      const release = (queryId: string) => mesh.context.releaseRequest({ requestId: 'r-1', queryId }, as);
+      const outcomeFor = async (queryId: string) => (await reserve('r-1', queryId, as)).outcome?.$case;
+      await reserve('r-1', first, as);
+      await release(newQueryId());
+      expect(await outcomeFor(second.id)).toBe('inProgress');
+      await release(first);
+      await release(first);
+      expect(await outcomeFor(second.id)).toBe('reserved');
+      await record(second, as);
+      await release(second.id);
+      expect(await outcomeFor(first)).toBe('completed');
+    });
+
     it('is honoured for 24 hours and as good as new after that', async () => {
       const { as } = newTenant();
       const first = aQuery({ requestId: 'r-1' });

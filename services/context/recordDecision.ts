@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background } from '../../lib/call.js';
+import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
 import type { Cache } from './cache.js';
@@ -36,7 +37,7 @@ export const recordDecision = ({ store, cache, now }: Parts): Handler<ContextSer
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
       commit: (items) => store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, tenant, items, now())),
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
-      mayBeOnes: (error) => error instanceof StatementRefused,
+      mayBeOnes: (error) => error instanceof StatementRefused || (error instanceof Fault && error.reason === 'VALUE_REFUSED'),
       maxItems: MAX_BATCH,
     });
     byTenant.set(tenant, made);

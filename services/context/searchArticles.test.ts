@@ -146,6 +146,30 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     expect((await mesh.knowledge.getArticle({ id: 'one' }, as)).article).toMatchObject({ title: 'New', version: 2 });
   });
 
+  it('that breaks the contract fails alone in an import, and says in what', async () => {
+    const { as } = newTenant();
+    const long = 'x'.repeat(70);
+    const articles = [
+      anArticle({ id: 'good' }),
+      anArticle({ id: 'no-title', title: '' }),
+      anArticle({ id: long }),
+      anArticle({ id: 'fine' }),
+    ];
+    const imported = (await mesh.knowledge.importArticles({ articles }, as)).articles;
+    expect(imported.map((a) => [a.id, a.outcome])).toEqual([
+      ['good', ImportOutcome.CREATED],
+      ['no-title', ImportOutcome.FAILED],
+      [long.slice(0, 63), ImportOutcome.FAILED],
+      ['fine', ImportOutcome.CREATED],
+    ]);
+    expect(imported.map((a) => a.error?.message)).toEqual([
+      undefined,
+      expect.stringContaining('articles[1].title'),
+      expect.stringContaining('articles[2].id'),
+      undefined,
+    ]);
+  });
+
   describe('a search', () => {
     it('never shows a customer what is for agents, and shows agents both', async () => {
       const { as, tenant } = newTenant();

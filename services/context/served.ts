@@ -16,6 +16,7 @@ import { importArticles } from './importArticles.js';
 import { listArticles } from './listArticles.js';
 import { listQueries } from './listQueries.js';
 import { recordDecision } from './recordDecision.js';
+import { releaseRequest } from './releaseRequest.js';
 import { reserveRequest } from './reserveRequest.js';
 import { searchArticles } from './searchArticles.js';
 import { searchKnowledge } from './searchKnowledge.js';
@@ -37,6 +38,7 @@ export const served = ({ store, cache, embedder, inference, now }: Parts): Serve
     getContext: getContext({ store, cache, now }),
     searchKnowledge: searchKnowledge({ store }),
     reserveRequest: reserveRequest({ store, now }),
+    releaseRequest: releaseRequest({ store }),
     recordDecision: recordDecision({ store, cache, now }),
     getQuery: getQuery({ store }),
     listQueries: listQueries({ store }),

@@ -1,6 +1,8 @@
 import { DrizzleQueryError } from 'drizzle-orm';
+import { Status } from 'nice-grpc';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import type { Fault } from '../../lib/errors.js';
 import { describeError } from '../../lib/log.js';
 import { isUnreachable, StatementRefused, withoutValues } from './storeFault.js';
 
@@ -30,13 +32,21 @@ describe('an error of the database', () => {
   });
 
   it('is a refusal when a statement cannot work, and then shows no value that was in it', () => {
-    for (const error of [databaseError('23505'), new DrizzleQueryError('insert', [SECRET], databaseError('22P05'))]) {
+    for (const error of [databaseError('23505'), new DrizzleQueryError('insert', [SECRET], databaseError('42883'))]) {
       const shown = withoutValues(error) as StatementRefused;
       expect(shown).toBeInstanceOf(StatementRefused);
       expect(shown.constraint).toBe('queries_pk');
       expect(`${shown.message}${shown.stack}${JSON.stringify(describeError(shown))}`).not.toContain('4242');
     }
     expect(withoutValues(new DrizzleQueryError('insert', [SECRET]))).toBeInstanceOf(StatementRefused);
+  });
+
+  it("is the caller's mistake when a value is none that it can hold", () => {
+    for (const error of [databaseError('22021'), new DrizzleQueryError('select', [SECRET], databaseError('22007'))]) {
+      const shown = withoutValues(error) as Fault;
+      expect([shown.reason, shown.code]).toEqual(['VALUE_REFUSED', Status.INVALID_ARGUMENT]);
+      expect(`${shown.message}${JSON.stringify(shown.extra)}`).not.toContain('4242');
+    }
   });
 
   it('is left alone when it is no error of the database', () => {

@@ -44,10 +44,17 @@ export function isUnreachable(error: unknown): boolean {
   return error.cause !== undefined && isUnreachable(error.cause);
 }
 
-/** What a handler may throw on: STORE_UNREACHABLE, a refusal without values, or the error itself when it is none of the database's. */
+/** Data exceptions: a value of the request is none that the database can hold or compare. Source: PostgreSQL manual, appendix A. */
+const BAD_VALUE = /^22/;
+
+/**
+ * What a handler may throw on: STORE_UNREACHABLE; VALUE_REFUSED, which is the caller's mistake and so opens nobody's breaker; a refusal
+ * without values; or the error itself when it is none of the database's.
+ */
 export function withoutValues(error: unknown): unknown {
   if (isUnreachable(error)) return fault('STORE_UNREACHABLE', {});
   const own = databaseError(error);
+  if (own && BAD_VALUE.test(own.code)) return fault('VALUE_REFUSED', { sql_state: own.code });
   return own ? new StatementRefused(own.code, own.constraint) : error;
 }
 

@@ -12,7 +12,7 @@ type Field = (typeof FIELDS)[number];
 export const updateArticle =
   ({ store, embedder, now }: { store: Store; embedder: Embedder; now: () => Date }): Handler<KnowledgeServiceDefinition, 'updateArticle'> =>
   async ({ article, updateMask }, call) => {
-    if (article === undefined || article.id === '')
+    if (article === undefined || article.id === '' || article.id.includes('\0'))
       return requireNone([{ field: 'article.id', description: 'name the article to change' }]) as never;
     const fields = updateMask === undefined ? FIELDS.filter((field) => isSet(article[field])) : fieldsOf(updateMask);
     const { tenant } = call.principal;

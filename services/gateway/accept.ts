@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProcessQueryRequest } from '../../gen/replymesh/v1/query_service.js';
-import type { Call } from '../../lib/call.js';
-import { requireNone } from '../../lib/validation.js';
 import { type Masked, mask } from './mask.js';
 
 /** A message that passed the door: limits kept, personal data masked. */
@@ -18,12 +16,8 @@ export interface Accepted {
   readonly fingerprint: string;
 }
 
-const IDEMPOTENCY_KEY = 'idempotency-key';
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** @throws Fault FIELD_VIOLATION when `request_id` and the header `Idempotency-Key` disagree, or the header is malformed */
-export function accept(request: ProcessQueryRequest, call: Pick<Call, 'metadata'>): Accepted {
-  const requestId = requestIdOf(request, call.metadata.get(IDEMPOTENCY_KEY));
+/** @param requestId what makes the call safe to repeat, empty for nothing */
+export function accept(request: ProcessQueryRequest, requestId: string): Accepted {
   const { requestId: _, ...asked } = request;
   return {
     id: `qry_${uuidv7()}`,
@@ -34,15 +28,4 @@ export function accept(request: ProcessQueryRequest, call: Pick<Call, 'metadata'
     requestId,
     fingerprint: createHash('sha256').update(JSON.stringify(asked)).digest('hex'),
   };
-}
-
-function requestIdOf(request: ProcessQueryRequest, header: string | undefined): string {
-  // The draft of the header (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; many clients send it bare.
-  const key = header?.replace(/^"(.*)"$/, '$1') ?? '';
-  if (key && !REQUEST_ID.test(key))
-    requireNone([{ field: 'request_id', description: 'the header Idempotency-Key must be 1 to 128 letters, digits and ._:-' }]);
-  if (key && request.requestId && key !== request.requestId) {
-    requireNone([{ field: 'request_id', description: 'differs from the header Idempotency-Key; send one of them' }]);
-  }
-  return request.requestId || key;
 }

@@ -11,7 +11,8 @@ import {
 } from '../../gen/replymesh/type/v1/decision.js';
 import type { Policy } from '../../gen/replymesh/type/v1/policy.js';
 import type { StreamQueryResponse } from '../../gen/replymesh/v1/query_service.js';
-import type { Call, Within } from '../../lib/call.js';
+import type { Within } from '../../lib/call.js';
+import { log } from '../../lib/log.js';
 import type { Accepted } from './accept.js';
 import { type DecisionEvidence, decide, type Verdict } from './decide.js';
 import { restore } from './mask.js';
@@ -28,56 +29,53 @@ export interface Parts {
   readonly policy: Policy;
 }
 export type QueryEvent = NonNullable<StreamQueryResponse['event']>;
-/** The events of one query as they happen; it returns the record that stands. */
-export type Answering = AsyncGenerator<QueryEvent, Query>;
+/** Tells the caller what happens to its query, in its order. */
+export type Tell = (event: QueryEvent) => void;
 
 /**
  * One message from acceptance to record: look up, understand, decide, write, decide again with the reply in hand, record.
- * With `streaming` each supported sentence is an event; the record is made even if the caller leaves after the first event.
+ * With `tell` each supported sentence is an event, and from the first event on there will be a record, whatever happens to the reply.
  */
-export async function* answer(parts: Parts, accepted: Accepted, streaming: boolean, call: Call): Answering {
+export async function answer(parts: Parts, accepted: Accepted, within: Within, tell?: Tell): Promise<Query> {
   const watch = startStopwatch(() => performance.now());
-  const keep = (decision: Decision): Promise<Query> =>
-    watch.time('recordUs', () =>
-      parts.record(recordOf(accepted, decision), accepted.requestId ? accepted.fingerprint : '', call.principal, call.deadline),
-    );
   const message = { text: accepted.masked.text, customerId: accepted.request.customerId, labelSpace: accepted.request.labelSpace };
-  const found = await understand(parts.sources, message, call, watch);
+  const found = await understand(parts.sources, message, within, watch);
   const wanted = decide(evidenceOf(found), parts.policy);
   const understood = assemble(accepted, found, wanted, undefined, parts.policy, watch);
-  let kept = false;
-  try {
-    if (streaming) {
-      yield { $case: 'accepted', value: { id: accepted.id } };
-      yield { $case: 'understood', value: understood };
-    }
-    const written = yield* reply(parts.generator, accepted, found, wanted, streaming, call, watch);
-    const verdict = decide(evidenceOf(found, written), parts.policy);
-    const decision = assemble(accepted, found, verdict, written, parts.policy, watch);
-    kept = true;
-    const stands = await keep(decision);
-    return { ...stands, decision: { ...stands.decision!, timings: watch.read() } };
-  } finally {
-    // The caller was told "accepted" and has left, or the call broke: a person goes on from what is known.
-    if (streaming && !kept) await keep(unfinished(understood));
-  }
+  tell?.({ $case: 'accepted', value: { id: accepted.id } });
+  tell?.({ $case: 'understood', value: understood });
+  const finish = async (): Promise<Decision> => {
+    const written = await reply(parts.generator, accepted, found, wanted, within, watch, tell);
+    return assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
+  };
+  const decision = await finish().catch((error: unknown) => {
+    if (!tell) throw error;
+    // The caller was told "accepted": a person goes on from what is known.
+    log.error({ error, query_id: accepted.id }, 'a reply could not be finished');
+    return unfinished(understood);
+  });
+  const fingerprint = accepted.requestId ? accepted.fingerprint : '';
+  const stands = await watch.time('recordUs', () =>
+    parts.record(recordOf(accepted, decision), fingerprint, within.principal, within.deadline),
+  );
+  return { ...stands, decision: { ...stands.decision!, timings: watch.read() } };
 }
 
-async function* reply(
+async function reply(
   generator: GeneratorClient,
   accepted: Accepted,
   found: Understanding,
   wanted: Verdict,
-  streaming: boolean,
-  call: Call,
+  within: Within,
   watch: Stopwatch,
-): AsyncGenerator<QueryEvent, Written> {
-  const within = { ...call, deadline: withReserve(call) };
-  const writing = write(generator, toGenerate(accepted.masked.text, found, wanted), streaming, within);
+  tell?: Tell,
+): Promise<Written> {
+  const request = toGenerate(accepted.masked.text, found, wanted);
+  const writing = write(generator, request, tell !== undefined, { ...within, deadline: withReserve(within) });
   for (let index = 0; ; index += 1) {
     const next = await watch.time('generationUs', () => writing.next());
     if (next.done) return next.value;
-    yield { $case: 'sentence', value: { index, text: restore(next.value, accepted.masked.originals) } };
+    tell?.({ $case: 'sentence', value: { index, text: restore(next.value, accepted.masked.originals) } });
   }
 }
 

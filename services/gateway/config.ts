@@ -13,7 +13,7 @@ export const GatewayConfig = declare({
     min: 10,
     max: 60_000,
     default: 1500,
-    doc: 'Longest wait for one call of context.',
+    doc: 'Longest wait for one call of context that a query needs. Calls that are only passed on to it wait as long as their caller does.',
   }),
   inferenceTimeoutMs: integer({
     env: 'REPLYMESH_INFERENCE_TIMEOUT_MS',
@@ -29,7 +29,10 @@ export const GatewayConfig = declare({
     default: 8000,
     doc: 'Longest wait for one reply.',
   }),
-  jwks: text({ env: 'REPLYMESH_JWKS', doc: 'JSON Web Key Set that tokens are checked with: a file or an https URL.' }),
+  jwks: text({
+    env: 'REPLYMESH_JWKS',
+    doc: 'JSON Web Key Set that tokens are checked with: a file or an https URL (http on loopback alone).',
+  }),
   issuer: text({ env: 'REPLYMESH_JWT_ISSUER', default: 'https://replymesh.local', doc: 'Issuer that tokens must name.' }),
   audience: text({ env: 'REPLYMESH_JWT_AUDIENCE', default: 'replymesh', doc: 'Audience that tokens must name.' }),
   policyFile: path({
@@ -39,6 +42,13 @@ export const GatewayConfig = declare({
     doc: 'Policy: when a reply may be sent unseen.',
   }),
   spoolDir: path({ env: 'REPLYMESH_SPOOL_DIR', doc: 'Folder for records that context could not take yet. It must outlive the process.' }),
+  spoolLimit: integer({
+    env: 'REPLYMESH_SPOOL_LIMIT',
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    doc: 'Most records that may wait for context. When there are as many, messages that cannot be stored are refused (QUERY_NOT_ACCEPTED).',
+  }),
   callsPerSecond: integer({
     env: 'REPLYMESH_CALLER_LIMIT',
     min: 1,

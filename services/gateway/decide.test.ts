@@ -34,6 +34,7 @@ describe('a reply is sent unseen only when everything allows it', () => {
     ['the confidence is middling', withModel({ confidence: 0.8 }), Action.DRAFT, Reason.CONFIDENCE_BELOW_AUTO],
     ['the model has not learned this', withModel({ mutualInformationNats: 0.5 }), Action.DRAFT, Reason.UNCERTAIN],
     ['the customer was not known', { ...good, degraded: [Degradation.CONTEXT_UNAVAILABLE] }, Action.DRAFT, Reason.DEGRADED],
+    ['nothing could be searched', { ...good, degraded: [Degradation.KNOWLEDGE_UNAVAILABLE] }, Action.DRAFT, Reason.DEGRADED],
     ['the reply broke off', withReply({ complete: false }), Action.DRAFT, Reason.INCOMPLETE_REPLY],
     ['a sentence had no support', withReply({ withheldSentences: 1 }), Action.DRAFT, Reason.UNSUPPORTED_SENTENCE],
     ['nothing is cited', withReply({ citations: 0 }), Action.DRAFT, Reason.NO_SOURCE],

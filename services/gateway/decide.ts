@@ -53,8 +53,12 @@ export type Verdict =
   | { readonly action: Action.DRAFT; readonly reason: DraftReason }
   | { readonly action: Action.ESCALATE; readonly reason: EscalateReason };
 
-/** Lesser answers that a person has to see: the customer was not known, or the reply is the gateway's own. */
-const BLOCKS_AUTO: ReadonlySet<Degradation> = new Set([Degradation.CONTEXT_UNAVAILABLE, Degradation.GENERATOR_UNAVAILABLE]);
+/** Lesser answers that a person has to see: the customer or the sources were not known, or the reply is the gateway's own. */
+const BLOCKS_AUTO: ReadonlySet<Degradation> = new Set([
+  Degradation.CONTEXT_UNAVAILABLE,
+  Degradation.KNOWLEDGE_UNAVAILABLE,
+  Degradation.GENERATOR_UNAVAILABLE,
+]);
 
 /**
  * The first rule that applies, in the order of `docs/reference/decision.md`. Same evidence and policy, same verdict.

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasIbanDigits, hasLuhnDigit, mask, restore } from './mask.js';
+import { hasIbanDigits } from './bankAccounts.js';
+import { hasLuhnDigit } from './cardNumbers.js';
+import { mask, restore } from './mask.js';
 
 describe('personal data', () => {
   it.each([
@@ -11,17 +13,90 @@ describe('personal data', () => {
     ['pay to DE89 3704 0044 0532 0130 00 now', 'pay to {{IBAN_1}} now'],
     ['I come from 203.0.113.7', 'I come from {{IP_1}}'],
     ['a@x.example and b@x.example and a@x.example', '{{EMAIL_1}} and {{EMAIL_2}} and {{EMAIL_1}}'],
+    ['4111111111111111,4242424242424242', '{{CARD_1}},{{CARD_2}}'],
+    ['4111 1111 1111 1111 4242 4242 4242 4242', '{{CARD_1}} {{CARD_2}}'],
+    ['amex 3782-822463-10005!', 'amex {{CARD_1}}!'],
+    ['card4111/1111/1111/1111please', 'card{{CARD_1}}please'],
+    ['order 12345: 4111.1111.1111.1111', 'order 12345: {{CARD_1}}'],
+    ['ibande89370400440532013000thanks', 'iban{{IBAN_1}}thanks'],
+    ['gb82-west-1234-5698-7654-32, DE89370400440532013000', '{{IBAN_1}}, {{IBAN_2}}'],
+    ['415-555-2671, 415-555-2672; +44 20 7946 0958', '{{PHONE_1}}, {{PHONE_2}}; {{PHONE_3}}'],
     ['{{EMAIL_1}} is what I typed, not a@x.example', '{{EMAIL_1}} is what I typed, not {{EMAIL_2}}'],
   ])('is masked in "%s"', (text, masked) => {
     expect(mask(text).text).toBe(masked);
   });
 
-  it.each(['where is order NW-10482?', 'version 1.2.3 costs 49.90 USD', 'card 4111 1111 1111 1112 has a wrong digit', 'in 5 days'])(
-    'is not seen in "%s"',
-    (text) => {
-      expect(mask(text).text).toBe(text);
-    },
-  );
+  it.each([
+    'where is order NW-10482?',
+    'version 1.2.3 costs 49.90 USD',
+    'card 4111 1111 1111 1112 has a wrong digit',
+    'order 1234567890123456 of 2026-11-24 for 49.90',
+    'GB82 WEST 1234 5698 7654 33 has a wrong digit',
+    'it is in 12 of the 13 boxes that came to me on the 14 of May',
+    'in 5 days',
+  ])('is not seen in "%s"', (text) => {
+    expect(mask(text).text).toBe(text);
+  });
+
+  const separator = fc.constantFrom('', ' ', '-', '.', '/', '  ', ' - ', '\u00a0', '–');
+  const around = fc.constantFrom('', ' ', 'card', 'x', ':', '(', ', ', '\n', '#');
+  const inGroups = (number: string, sizes: readonly number[], between: string): string => {
+    let at = 0;
+    const groups = [...sizes, number.length].flatMap((size) => number.slice(at, (at += size)) || []);
+    return groups.join(between);
+  };
+
+  it('of a payment card goes, however it is written', () => {
+    const figures = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 12, maxLength: 18 }).map((digits) => digits.join(''));
+    const card = figures.map((start) => start + [...'0123456789'].find((digit) => hasLuhnDigit(start + digit)));
+    const sizes = fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(card, sizes, separator, around, around, (number, groups, between, before, after) => {
+        const masked = mask(`${before}${inGroups(number, groups, between)}${after}`).text;
+        expect(masked).toBe(`${before}{{CARD_1}}${after}`);
+      }),
+    );
+  });
+
+  it('of several cards glued together goes whole', () => {
+    const known = fc.constantFrom('4111111111111111', '5555555555554444', '378282246310005', '6011111111111117', '30569309025904');
+    fc.assert(
+      fc.property(fc.array(known, { minLength: 2, maxLength: 20 }), (cards) => {
+        expect(mask(cards.join('')).text).not.toMatch(/\d{5}/);
+      }),
+    );
+  });
+
+  it('of a bank account goes, however it is written', () => {
+    const iban = fc.constantFrom(
+      'DE89370400440532013000',
+      'GB82WEST12345698765432',
+      'FR1420041010050500013M02606',
+      'NO9386011117947',
+      'MT84MALT011000012345MTLCAST001S',
+    );
+    const written = fc.tuple(iban, separator, fc.boolean()).map(([number, between, lower]) => {
+      const groups = number.match(/.{1,4}/g)!.join(between);
+      return lower ? groups.toLowerCase() : groups;
+    });
+    fc.assert(
+      fc.property(fc.array(written, { minLength: 1, maxLength: 3 }), around, around, (accounts, before, after) => {
+        const holders = [...new Set(accounts)].length;
+        const masked = mask(`${before}${accounts.join(', ')}${after}`).text;
+        expect(masked.replace(/\{\{IBAN_\d\}\}/g, '')).toBe(`${before}${', '.repeat(accounts.length - 1)}${after}`);
+        expect(new Set(masked.match(/IBAN_\d/g)).size).toBe(holders);
+      }),
+    );
+  });
+
+  it('is looked for by the library in a bounded part of a message of digits, and all that looks like a number goes from the rest', () => {
+    expect(mask(Array.from({ length: 700 }, () => '415-555-2671').join(' ')).text).not.toMatch(/\d{3}-\d{4}/);
+    for (const digits of ['1', '1 ', '123 ', '(1', '+1', '1-', 'ext 1 ', '4155552671 ']) {
+      const text = digits.repeat(10_000 / digits.length);
+      const { text: masked, originals } = mask(text);
+      expect(restore(masked, originals)).toBe(text);
+    }
+  });
 
   it('comes back exactly, whatever the text', () => {
     const piece = fc.oneof(

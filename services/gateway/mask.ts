@@ -1,4 +1,7 @@
-import { findPhoneNumbersInText } from 'libphonenumber-js/max';
+import { findBankAccounts } from './bankAccounts.js';
+import { findCardNumbers } from './cardNumbers.js';
+import { findPhoneNumbers } from './phoneNumbers.js';
+import type { Span } from './span.js';
 
 /** A text without structured personal data, and what stood where. */
 export interface Masked {
@@ -7,53 +10,39 @@ export interface Masked {
   readonly originals: ReadonlyMap<string, string>;
 }
 
-interface Span {
-  readonly kind: 'EMAIL' | 'PHONE' | 'CARD' | 'IBAN' | 'IP';
-  readonly start: number;
-  readonly end: number;
-}
-
 // The parts are bounded, so that no text makes the search slow.
 const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
-const CARD = /(?<![\d])\d(?:[ -]?\d){11,18}(?![\d])/g;
-const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 const IPV4 = /(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.]*\d)/g;
 const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
 
-const matches = (kind: Span['kind'], pattern: RegExp, text: string, holds: (found: string) => boolean = () => true): Span[] =>
-  [...text.matchAll(pattern)].filter((m) => holds(m[0])).map((m) => ({ kind, start: m.index, end: m.index + m[0].length }));
+const matching =
+  (pattern: RegExp) =>
+  (text: string): Span[] =>
+    [...text.matchAll(pattern)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
 
-/** Check digit of payment cards (ISO/IEC 7812-1, Luhn). */
-export function hasLuhnDigit(number: string): boolean {
-  const digits = [...number.replace(/\D/g, '')].reverse().map(Number);
-  const sum = digits.reduce((total, digit, i) => total + (i % 2 === 0 ? digit : digit * 2 > 9 ? digit * 2 - 9 : digit * 2), 0);
-  return digits.length >= 12 && sum % 10 === 0;
+/** How each kind is found, the surest first. */
+const KINDS = [
+  ['EMAIL', matching(EMAIL)],
+  ['IBAN', findBankAccounts],
+  ['CARD', findCardNumbers],
+  ['IP', matching(IPV4)],
+  ['PHONE', findPhoneNumbers],
+] as const;
+
+interface Finding extends Span {
+  readonly kind: string;
 }
 
-/** Check digits of bank accounts (ISO 13616, modulo 97). */
-export function hasIbanDigits(iban: string): boolean {
-  const compact = iban.replace(/ /g, '');
-  if (compact.length < 15 || compact.length > 34) return false;
-  let rest = 0;
-  for (const char of compact.slice(4) + compact.slice(0, 4)) rest = Number(`${rest}${Number.parseInt(char, 36)}`) % 97;
-  return rest === 1;
-}
-
-function personalSpans(text: string): Span[] {
-  const phones = findPhoneNumbersInText(text, { defaultCountry: 'US' }).map(
-    (p): Span => ({ kind: 'PHONE', start: p.startsAt, end: p.endsAt }),
-  );
-  const found = [
-    ...matches('EMAIL', EMAIL, text),
-    ...matches('IBAN', IBAN, text, hasIbanDigits),
-    ...matches('CARD', CARD, text, hasLuhnDigit),
-    ...matches('IP', IPV4, text),
-    ...phones,
-  ];
-  // Where two kinds overlap, the one named first above is the surer.
-  const kept: Span[] = [];
-  for (const span of found) if (!kept.some((k) => span.start < k.end && k.start < span.end)) kept.push(span);
-  return kept.sort((a, b) => a.start - b.start);
+/** Everything personal, in order. Findings that overlap become one, of the surer kind, so that no rest of one stays. */
+function personalSpans(text: string): Finding[] {
+  const found = KINDS.flatMap(([kind, find], rank) => find(text).map((span) => ({ ...span, kind, rank })));
+  const spans: (Finding & { rank: number })[] = [];
+  for (const span of found.sort((a, b) => a.start - b.start)) {
+    const last = spans.at(-1);
+    if (last === undefined || last.end <= span.start) spans.push(span);
+    else spans.splice(-1, 1, { ...(last.rank <= span.rank ? last : span), start: last.start, end: Math.max(last.end, span.end) });
+  }
+  return spans;
 }
 
 /**

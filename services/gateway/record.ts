@@ -1,12 +1,14 @@
 import { type ContextServiceDefinition, RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import { Degradation, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background, type Principal } from '../../lib/call.js';
-import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import type { MeshClient } from '../../lib/client.js';
 import { log } from '../../lib/log.js';
 import { fail } from '../errors.js';
-import type { Spool, Spooled } from './spool.js';
+import { isRefusal } from './refusal.js';
+import type { Delivered, Spool } from './spool.js';
+import type { Spooled } from './spoolEntries.js';
 
-type ContextClient = MeshClient<typeof ContextServiceDefinition>;
+type Records = Pick<MeshClient<ContextServiceDefinition>, 'recordDecision'>;
 
 /** Stores a record in context, or on disk until context takes it. Returns the record that stands. */
 export type Record = (query: Query, fingerprint: string, principal: Principal, deadline: Date) => Promise<Query>;
@@ -14,13 +16,15 @@ export type Record = (query: Query, fingerprint: string, principal: Principal, d
 /** Time that storing gets even when the caller's deadline is near: the answer is written, and a retry would cost more. */
 const LEAST_MS = 100;
 const MOST_MS = 1500;
-/** What spooling and the way back need. */
-const RESERVE_MS = 50;
+/** The rest of the time left is for spooling and the way back. */
+const SHARE = 0.6;
+const DELIVERY_TIMEOUT_MS = 5000;
 
-export function recorder(context: ContextClient, spool: Spool): Record {
+/** Nothing accepted may be lost: whatever else goes wrong in context than a refusal, the record goes to the spool. */
+export function recorder(context: Records, spool: Pick<Spool, 'put'>): Record {
   return async (query, fingerprint, principal, deadline) => {
     const request = RecordDecisionRequest.fromPartial({ query, fingerprint });
-    const timeoutMs = Math.min(MOST_MS, Math.max(LEAST_MS, deadline.getTime() - Date.now() - RESERVE_MS));
+    const timeoutMs = Math.min(MOST_MS, Math.max(LEAST_MS, (deadline.getTime() - Date.now()) * SHARE));
     try {
       // Not tied to the caller's signal: what was answered is kept even if the caller has left.
       const stored = await context.recordDecision(request, {
@@ -28,18 +32,12 @@ export function recorder(context: ContextClient, spool: Spool): Record {
       });
       return stored.query ?? query;
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (isRefusal(error)) throw error;
     }
     const decision = query.decision!;
-    const spooled: Query = {
-      ...query,
-      decision: {
-        ...decision,
-        degraded: [...decision.degraded, Degradation.RECORD_SPOOLED],
-      },
-    };
+    const spooled: Query = { ...query, decision: { ...decision, degraded: [...decision.degraded, Degradation.RECORD_SPOOLED] } };
     await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
-      log.error({ error, query_id: query.id }, 'the spool cannot be written');
+      log.error({ error, query_id: query.id }, 'the spool cannot take a record');
       fail('QUERY_NOT_ACCEPTED', {});
     });
     return spooled;
@@ -47,13 +45,13 @@ export function recorder(context: ContextClient, spool: Spool): Record {
 }
 
 /** Hands a spooled record to context. Idempotent by the query's id. */
-export function delivery(context: ContextClient): (entry: Spooled) => Promise<'stored' | 'later' | 'refused'> {
+export function delivery(context: Records): (entry: Spooled) => Promise<Delivered> {
   return async ({ tenant, request }) => {
     try {
-      await context.recordDecision(request, { within: background({ tenant, timeoutMs: 5000 }) });
+      await context.recordDecision(request, { within: background({ tenant, timeoutMs: DELIVERY_TIMEOUT_MS }) });
       return 'stored';
     } catch (error) {
-      if (isUnavailable(error)) return 'later';
+      if (!isRefusal(error)) return 'later';
       log.error({ error, query_id: request.query?.id }, 'context refused a spooled record');
       return 'refused';
     }

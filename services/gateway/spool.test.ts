@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
-import { openSpool, type Spool, type Spooled } from './spool.js';
+import { type Delivered, openSpool, type Spool } from './spool.js';
+import type { Spooled } from './spoolEntries.js';
 
 let folder: string;
 let spools: Spool[] = [];
@@ -15,8 +16,8 @@ afterEach(async () => {
   spools = [];
   await rm(folder, { recursive: true });
 });
-const open = async (deliver: (entry: Spooled) => Promise<'stored' | 'later' | 'refused'>): Promise<Spool> => {
-  const spool = await openSpool(folder, deliver);
+const open = async (deliver: (entry: Spooled) => Promise<Delivered>, most = 100): Promise<Spool> => {
+  const spool = await openSpool(folder, most, deliver);
   spools.push(spool);
   return spool;
 };
@@ -61,14 +62,68 @@ describe('a record that context cannot take yet', () => {
     await expect.poll(() => readdir(folder)).toEqual([`demo.${entry(3).request.query!.id}.record.refused`]);
   });
 
-  it('is not confused with the half-written file of a crash', async () => {
+  it('lets the others pass when context cannot take it, and is tried again', async () => {
+    const first = await open(async () => 'later');
+    for (const n of [1, 2, 3]) await first.put(entry(n));
+    await first.close();
+    const asked: string[] = [];
+    await open(async ({ request }) => {
+      asked.push(request.query!.requestId);
+      return request.query!.requestId === 'r-1' ? 'later' : 'stored';
+    });
+    await expect.poll(() => asked.filter((id) => id === 'r-1').length, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(asked.filter((id) => id !== 'r-1')).toEqual(['r-2', 'r-3']);
+    expect(await readdir(folder)).toEqual([`demo.${entry(1).request.query!.id}.record`]);
+  });
+
+  it('lets the others pass though handing it on breaks', async () => {
+    const spool = await open(async ({ request }) => {
+      if (request.query!.requestId === 'r-1') throw new Error('broken');
+      return 'stored';
+    });
+    await spool.put(entry(1));
+    await spool.put(entry(2));
+    await expect.poll(() => readdir(folder), { timeout: 10_000 }).toEqual([`demo.${entry(1).request.query!.id}.record`]);
+  });
+
+  it('is set aside when its file is damaged, and the gateway starts', async () => {
+    const name = `demo.${entry(5).request.query!.id}.record`;
+    await writeFile(join(folder, name), Buffer.from([0xff, 0xff, 0xff]));
+    await open(async () => 'later');
+    expect(await readdir(folder)).toEqual([`${name}.refused`]);
+  });
+
+  it('is found by no request id any more once it is delivered', async () => {
+    const spool = await open(async () => 'stored');
+    await spool.put(entry(1));
+    await expect.poll(() => spool.byRequestId('demo', 'r-1')).toBeUndefined();
+    expect(spool.byId('demo', entry(1).request.query!.id)).toBeUndefined();
+  });
+
+  it('is not taken when as many wait as may', async () => {
+    const spool = await open(async () => 'later', 2);
+    await spool.put(entry(1));
+    await spool.put(entry(2));
+    await expect(spool.put(entry(3))).rejects.toThrow('2 records wait already');
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
+  it('is readable by its owner alone', async () => {
+    const spool = await open(async () => 'later');
+    await spool.put(entry(1));
+    const modes = await Promise.all([folder, join(folder, `demo.${entry(1).request.query!.id}.record`)].map((path) => stat(path)));
+    expect(modes.map(({ mode }) => (mode & 0o777).toString(8))).toEqual(['700', '600']);
+  });
+
+  it('is not confused with the half-written file of a crash, which goes', async () => {
     await writeFile(join(folder, `demo.${entry(4).request.query!.id}.record.part`), 'half');
     const spool = await open(async () => 'later');
     expect(spool.byId('demo', entry(4).request.query!.id)).toBeUndefined();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('is refused with a clear message when the folder cannot be used', async () => {
     await writeFile(join(folder, 'file'), '');
-    await expect(openSpool(join(folder, 'file'), async () => 'later')).rejects.toThrow(/REPLYMESH_SPOOL_DIR/);
+    await expect(openSpool(join(folder, 'file'), 100, async () => 'later')).rejects.toThrow(/REPLYMESH_SPOOL_DIR/);
   });
 });

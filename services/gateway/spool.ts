@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Gauge } from 'prom-client';
 import { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
@@ -6,15 +6,13 @@ import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { registry } from '../../lib/metrics.js';
+import { type SpoolEntries, type Spooled, spoolEntries } from './spoolEntries.js';
 
-/** A record that waits on disk until context takes it. */
-export interface Spooled {
-  readonly tenant: string;
-  readonly request: RecordDecisionRequest;
-}
+/** What became of a record that was handed on: `later` when the store could not take it, `refused` when it never will. */
+export type Delivered = 'stored' | 'later' | 'refused';
 
 export interface Spool {
-  /** Returns once the record is on disk (fsync). */
+  /** Returns once the record is on disk (fsync). @throws Error when it cannot be, or the spool is full */
   put(entry: Spooled): Promise<void>;
   byRequestId(tenant: string, requestId: string): Spooled | undefined;
   byId(tenant: string, id: string): Query | undefined;
@@ -24,61 +22,66 @@ export interface Spool {
 const waiting = new Gauge({ name: 'spooled_records', help: 'Records that wait on the gateway’s disk for context.', registers: [registry] });
 const RETRY_MS = 500;
 const FILE = /^([a-z0-9-]+)\.(qry_[0-9a-f-]+)\.record$/;
+/** A half-written file of a crash: its caller got no answer. */
+const PART = /\.record\.part$/;
 
 /**
  * One file for each record in `folder`, named by tenant and query id, drained oldest first through `deliver`, which must be idempotent by id.
- * `deliver` resolves to false when the store cannot be reached; a record that the store refuses for good is set aside as `*.refused` for a person.
+ * A record that the store cannot take waits, longer each time, and lets the others pass; one that it refuses for good is set aside as `*.refused` for a person.
+ * @param most records that may wait
  * @throws StartError when the folder cannot be used
  */
-export async function openSpool(folder: string, deliver: (entry: Spooled) => Promise<'stored' | 'later' | 'refused'>): Promise<Spool> {
-  const entries = new Map<string, Spooled>();
+export async function openSpool(folder: string, most: number, deliver: (entry: Spooled) => Promise<Delivered>): Promise<Spool> {
+  const entries = spoolEntries();
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ownersOnly(folder);
     for (const name of (await readdir(folder)).sort()) await load(folder, name, entries);
   } catch (error) {
     throw new StartError(
       `The spool folder ${folder} cannot be used: ${(error as Error).message}. Set REPLYMESH_SPOOL_DIR to a folder that can be written.`,
     );
   }
-  waiting.set(entries.size);
+  waiting.set(entries.size());
 
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   let draining: Promise<void> | undefined;
   const drain = async (): Promise<void> => {
-    for (const [name, entry] of entries) {
+    for (const [name, entry] of entries.due(Date.now())) {
       if (closed) return;
-      const outcome = await deliver(entry);
-      if (outcome === 'later') return;
-      if (outcome === 'refused') await rename(join(folder, name), join(folder, `${name}.refused`));
-      else await rm(join(folder, name), { force: true });
+      const outcome = await handOn(folder, name, entry, deliver);
+      if (outcome === 'later') {
+        entries.defer(name, Date.now());
+        // The store may be away, and then nothing is gained by asking for each; if it is this record alone, the next round is the others'.
+        return;
+      }
       entries.delete(name);
-      waiting.set(entries.size);
+      waiting.set(entries.size());
       log.info({ query_id: entry.request.query?.id, outcome }, 'drained a spooled record');
     }
   };
   const tick = (): void => {
-    if (closed || entries.size === 0 || timer) return;
+    if (closed || entries.size() === 0 || timer) return;
     timer = setTimeout(() => {
-      draining = drain()
-        .catch((error: unknown) => log.error({ error }, 'the spool could not be drained'))
-        .finally(() => {
-          timer = undefined;
-          tick();
-        });
+      draining = drain().finally(() => {
+        timer = undefined;
+        tick();
+      });
     }, RETRY_MS);
   };
   tick();
 
   return {
     put: async (entry) => {
+      if (entries.size() >= most) throw new Error(`${most} records wait already`);
       const name = `${entry.tenant}.${entry.request.query!.id}.record`;
       await writeDurably(join(folder, name), RecordDecisionRequest.encode(entry.request).finish());
       entries.set(name, entry);
-      waiting.set(entries.size);
+      waiting.set(entries.size());
       tick();
     },
-    byRequestId: (tenant, requestId) => [...entries.values()].find((e) => e.tenant === tenant && e.request.query?.requestId === requestId),
+    byRequestId: entries.byRequestId,
     byId: (tenant, id) => entries.get(`${tenant}.${id}.record`)?.request.query,
     close: async () => {
       closed = true;
@@ -88,10 +91,41 @@ export async function openSpool(folder: string, deliver: (entry: Spooled) => Pro
   };
 }
 
-async function load(folder: string, name: string, entries: Map<string, Spooled>): Promise<void> {
+/** Delivers a record and takes its file away. A file that stays is delivered again, which changes nothing. */
+async function handOn(folder: string, name: string, entry: Spooled, deliver: (entry: Spooled) => Promise<Delivered>): Promise<Delivered> {
+  try {
+    const outcome = await deliver(entry);
+    if (outcome === 'refused') await setAside(folder, name);
+    if (outcome === 'stored') await rm(join(folder, name), { force: true });
+    return outcome;
+  } catch (error) {
+    log.error({ error, query_id: entry.request.query?.id }, 'a spooled record could not be handed on');
+    return 'later';
+  }
+}
+
+const setAside = (folder: string, name: string): Promise<void> => rename(join(folder, name), join(folder, `${name}.refused`));
+
+/** Records hold customers' messages. A volume that the platform mounted may belong to another user, who then keeps its rights. */
+async function ownersOnly(folder: string): Promise<void> {
+  await chmod(folder, 0o700).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    log.warn({ folder }, 'the spool folder belongs to another user, and so keeps its rights');
+  });
+}
+
+async function load(folder: string, name: string, entries: SpoolEntries): Promise<void> {
+  if (PART.test(name)) return rm(join(folder, name), { force: true });
   const tenant = FILE.exec(name)?.[1];
-  // A name that does not fit is a half-written file of a crash (its caller got no answer) or one set aside.
-  if (tenant) entries.set(name, { tenant, request: RecordDecisionRequest.decode(await readFile(join(folder, name))) });
+  // What else is there was set aside.
+  if (!tenant) return;
+  const content = await readFile(join(folder, name));
+  try {
+    entries.set(name, { tenant, request: RecordDecisionRequest.decode(content) });
+  } catch (error) {
+    log.error({ error, file: name }, 'a spooled record cannot be read and is set aside');
+    await setAside(folder, name);
+  }
 }
 
 /** The name appears only once the content is on disk, and the name itself is on disk when this returns. */

@@ -4,6 +4,7 @@ import { Degradation } from '../../gen/replymesh/type/v1/decision.js';
 import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import type { Within } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import { share } from './share.js';
 import type { Stopwatch } from './stopwatch.js';
 
 export interface Sources {
@@ -19,10 +20,14 @@ export interface Understanding {
   readonly degraded: readonly Degradation[];
 }
 
-/** Passages offered to the generator. */
-const PASSAGES = 5;
+/** Passages offered to the generator: enough that the article behind an approved reply is nearly always among them, else a person has to look. */
+const PASSAGES = 8;
 /** Intents whose articles the search prefers. */
 const PREFERRED_INTENTS = 3;
+/** Shares of the time left when the step begins. The reply is written in what is left after all three. */
+const CONTEXT_SHARE = 0.2;
+const INFERENCE_SHARE = 0.5;
+const SEARCH_SHARE = 0.3;
 
 /** Looks the customer up, runs the models with what the customer's behaviour says, and searches with the embedding they give. */
 export async function understand(
@@ -38,11 +43,16 @@ export async function understand(
     return undefined;
   };
   const known = await watch.time('contextUs', () =>
-    context.getContext({ customerId: message.customerId }, { within }).catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
+    context
+      .getContext({ customerId: message.customerId }, { within: share(within, CONTEXT_SHARE) })
+      .catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
   );
   const prediction = await watch.time('inferenceUs', () =>
     inference
-      .predict({ text: message.text, labelSpace: message.labelSpace, features: known?.features, includeEmbedding: true }, { within })
+      .predict(
+        { text: message.text, labelSpace: message.labelSpace, features: known?.features, includeEmbedding: true },
+        { within: share(within, INFERENCE_SHARE) },
+      )
       .catch(orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
   );
   // Without models a person answers, who searches better than the bare words would.
@@ -57,7 +67,7 @@ export async function understand(
           limit: PASSAGES,
           intents: prediction.intents.slice(0, PREFERRED_INTENTS).map((i) => i.label),
         },
-        { within },
+        { within: share(within, SEARCH_SHARE) },
       )
       .catch(orDegrade(Degradation.KNOWLEDGE_UNAVAILABLE)),
   );

@@ -1,5 +1,5 @@
 import type { GenerateRequest, GenerateResponse, GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
-import { Action, Degradation, ReplyOrigin } from '../../gen/replymesh/type/v1/decision.js';
+import { Action, DecisionReason, Degradation, ReplyOrigin } from '../../gen/replymesh/type/v1/decision.js';
 import type { Within } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
 import type { Verdict } from './decide.js';
@@ -17,7 +17,8 @@ const HOLDING_TEXT = 'Thank you for your message. A colleague will read it and a
 
 export const toGenerate = (text: string, found: Understanding, verdict: Verdict): GenerateRequest => ({
   text,
-  intent: found.prediction?.intents[0]?.label ?? '',
+  // What is out of scope has no right label: the likeliest one would suggest what nobody asked for.
+  intent: verdict.reason === DecisionReason.OUT_OF_SCOPE ? '' : (found.prediction?.intents[0]?.label ?? ''),
   action: verdict.action,
   customer: found.context?.profile,
   passages: [...found.passages],
@@ -51,7 +52,10 @@ export async function* write(
 
 const wrote = (result: GenerateResponse): Written => ({
   result,
-  degraded: result.languageModelFailed ? [Degradation.LANGUAGE_MODEL_UNAVAILABLE] : [],
+  degraded: [
+    ...(result.languageModelFailed ? [Degradation.LANGUAGE_MODEL_UNAVAILABLE] : []),
+    ...(result.languageModelUnusable ? [Degradation.LANGUAGE_MODEL_UNUSABLE] : []),
+  ],
 });
 
 function withoutGenerator(request: GenerateRequest, said: string): GenerateResponse {
@@ -66,6 +70,7 @@ function withoutGenerator(request: GenerateRequest, said: string): GenerateRespo
     complete: said === '',
     withheldSentences: 0,
     languageModelFailed: false,
+    languageModelUnusable: false,
     promptSha256: '',
     usage: undefined,
   };

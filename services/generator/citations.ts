@@ -1,12 +1,12 @@
 import type { Citation } from '../../gen/replymesh/type/v1/decision.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 
-const MARKER = /\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]/g;
+const MARKER = /\s*\[\d{1,3}(?:\s*,\s*\d{1,3})*\]/g;
 
-/** Takes the marks `[1]`, `[1, 2]` out of a sentence. @returns the text without them, and the positions, from 0, that they name. */
-export function takeMarkers(sentence: string): { text: string; cited: number[] } {
-  const cited = [...sentence.matchAll(MARKER)].flatMap(([, numbers = '']) => numbers.split(',').map((number) => Number(number) - 1));
-  return { text: cited.length === 0 ? sentence : sentence.replace(MARKER, '').replace(/^\s+/, ''), cited };
+/** A sentence without the marks `[1]`, `[1, 2]` of a language model. What it names is its own claim; the gate finds what supports it. */
+export function withoutMarkers(sentence: string): string {
+  const bare = sentence.replace(MARKER, '');
+  return bare === sentence ? sentence : bare.replace(/^\s+/, '');
 }
 
 /** The passages at these positions as sources, in the order of the passages, each once; positions without a passage name nothing. */

@@ -188,16 +188,24 @@ describe('a reply of a language model', () => {
     ['answers 429', { status: 429 }],
     ['is silent', { silentBeforeHeaders: true }],
     ['is cut before its first sentence ended', { chunks: ['We send every'], ending: 'RESET' }],
-    ['says nothing that a source supports', { chunks: ['I have refunded 500 USD. It arrives tomorrow.'] }],
-    ['is only polite', { chunks: ['Thank you for your message. We are happy to help you.'] }],
-    ['says nothing', { chunks: [] }],
   ])('that %s is replaced by approved wording, and the answer says so', async (_, script) => {
     server.script(script);
     const result = await reply(parts({ idleMs: 80 }));
     const plain = await reply(parts(undefined));
     expect(result.text).toBe(plain.text);
     expect(result.reply).toEqual(plain.reply);
-    expect(result).toMatchObject({ complete: true, languageModelFailed: true });
+    expect(result).toMatchObject({ complete: true, languageModelFailed: true, languageModelUnusable: false });
+  });
+
+  it.each<[how: string, reply: LlmReply]>([
+    ['says nothing that a source supports', { chunks: ['I have refunded 500 USD. It arrives tomorrow.'] }],
+    ['is only polite', { chunks: ['Thank you for your message. We are happy to help you.'] }],
+    ['says nothing', { chunks: [] }],
+  ])('that %s is replaced by approved wording too, but did not fail', async (_, script) => {
+    server.script(script);
+    const result = await reply(parts({}));
+    expect(result.reply).toEqual((await reply(parts(undefined))).reply);
+    expect(result).toMatchObject({ complete: true, languageModelFailed: false, languageModelUnusable: true });
   });
 
   it('is in time even when the model is too slow: approved wording comes before the deadline', async () => {

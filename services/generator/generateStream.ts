@@ -30,7 +30,7 @@ export type GenerateStream = (request: GenerateStreamRequest, call: GenerateCall
 /** Approved wording is written in it, and the gate can judge it alone, so that every reply is. */
 const LANGUAGE = 'en';
 /** Of a reply that no language model had a part in. */
-const NO_MODEL = { withheldSentences: 0, languageModelFailed: false, promptSha256: '', usage: undefined };
+const NO_MODEL = { withheldSentences: 0, languageModelFailed: false, languageModelUnusable: false, promptSha256: '', usage: undefined };
 
 const sentenceEvent = (sentence: string): GenerateStreamResponse => ({ event: { $case: 'sentence', value: sentence } });
 
@@ -81,14 +81,19 @@ async function* byModel(
       'the language model failed',
     );
   for (const because of written.withheld) withheldSentences.inc({ because });
-  const evidence = { withheldSentences: written.withheld.length, promptSha256: prompt.sha256, usage: written.usage };
-  if (!written.spoke) return yield* byWording(wording, request, { ...evidence, languageModelFailed: true });
+  const evidence = {
+    withheldSentences: written.withheld.length,
+    languageModelFailed: written.failure !== undefined,
+    languageModelUnusable: written.failure === undefined && !written.spoke,
+    promptSha256: prompt.sha256,
+    usage: written.usage,
+  };
+  if (!written.spoke) return yield* byWording(wording, request, evidence);
   if (written.complete) yield say(closingAfter(said.at(-1) ?? '', wording));
   return {
     reply: { text: said.join(''), language: LANGUAGE, citations: [...written.citations], origin: ReplyOrigin.LANGUAGE_MODEL },
     suggestedActions: suggestedActions(wording, request),
     complete: written.complete,
-    languageModelFailed: written.failure !== undefined,
     ...evidence,
   };
 }
@@ -109,7 +114,10 @@ async function* eachWith<T, R, U>(items: AsyncGenerator<T, R>, of: (item: T) => 
 /** The farewell after exactly one blank line. */
 const closingAfter = (last: string, wording: Wording): string => closingOf(wording).slice(Math.min(2, /\n*$/.exec(last)?.[0].length ?? 0));
 
-type ModelEvidence = Pick<GenerateResponse, 'withheldSentences' | 'languageModelFailed' | 'promptSha256' | 'usage'>;
+type ModelEvidence = Pick<
+  GenerateResponse,
+  'withheldSentences' | 'languageModelFailed' | 'languageModelUnusable' | 'promptSha256' | 'usage'
+>;
 
 async function* byWording(
   wording: Wording,

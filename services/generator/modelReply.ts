@@ -1,6 +1,6 @@
 import type { Citation, LanguageModelUsage } from '../../gen/replymesh/type/v1/decision.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
-import { citationsOf, takeMarkers } from './citations.js';
+import { citationsOf, withoutMarkers } from './citations.js';
 import { type Gate, MAX_SENTENCE_CHARS, type Verdict } from './gate.js';
 import type { LlmEvent } from './llm.js';
 import { splitSentences, takeSentences } from './sentences.js';
@@ -40,7 +40,7 @@ export async function* modelReply(
   let farewell = false;
 
   function judge(raw: string): string[] {
-    const { text, cited: marks } = takeMarkers(raw);
+    const text = withoutMarkers(raw);
     const bare = text.trim();
     farewell ||= FAREWELL.test(bare);
     if (farewell || bare === '' || GREETING.test(bare)) return [];
@@ -49,7 +49,7 @@ export async function* modelReply(
       withheld.push(verdict.because);
       return [];
     }
-    for (const position of [...marks, ...verdict.passages]) cited.add(position);
+    for (const position of verdict.passages) cited.add(position);
     courtesy.push(text);
     if (!spoke && verdict.courtesy) return [];
     spoke = true;

@@ -47,7 +47,7 @@ export interface SubmitFeedbackRequest {
     | undefined;
   /** The right intent, when the first one was wrong. */
   correctedIntent: string;
-  /** Makes the call safe to repeat (AIP-155). Letters, digits and `._:-`. */
+  /** Makes the call safe to repeat (AIP-155). Letters, digits and `._:-`. The header `Idempotency-Key` does the same. */
   requestId: string;
 }
 

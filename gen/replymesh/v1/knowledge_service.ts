@@ -158,13 +158,13 @@ export interface SearchArticlesResponse {
 
 /** Request of ImportArticles. */
 export interface ImportArticlesRequest {
-  /** The articles, 1 to 200. */
+  /** The articles, 1 to 200. The rules of each are checked one by one, so that a bad one does not fail the others. */
   articles: Article[];
 }
 
 /** What became of one article of an import. */
 export interface ImportedArticle {
-  /** Id of the article. */
+  /** Id of the article, at most 63 characters of it. */
   id: string;
   /** What became of it. */
   outcome: ImportOutcome;
@@ -1376,7 +1376,10 @@ export const ImportArticlesResponse: MessageFns<ImportArticlesResponse> = {
   },
 };
 
-/** The articles that replies stand on. */
+/**
+ * The articles that replies stand on.
+ * Every method may also give UNAVAILABLE: STORE_UNREACHABLE while the database is away, SERVICE_UNREACHABLE while the service that holds it is.
+ */
 export type KnowledgeServiceDefinition = typeof KnowledgeServiceDefinition;
 export const KnowledgeServiceDefinition = {
   name: "KnowledgeService",
@@ -1396,7 +1399,7 @@ export const KnowledgeServiceDefinition = {
     },
     /**
      * Reads an article.
-     * Errors: NOT_FOUND (ARTICLE_NOT_FOUND).
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND).
      */
     getArticle: {
       name: "GetArticle",
@@ -1419,7 +1422,7 @@ export const KnowledgeServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Changes an article (AIP-134).
+     * Changes an article (AIP-134). What changes nothing leaves its version as it is.
      * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED), INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     updateArticle: {
@@ -1431,8 +1434,8 @@ export const KnowledgeServiceDefinition = {
       options: {},
     },
     /**
-     * Deletes an article and its passages.
-     * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
+     * Deletes an article and its passages. Not found when done again.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
      */
     deleteArticle: {
       name: "DeleteArticle",
@@ -1443,7 +1446,7 @@ export const KnowledgeServiceDefinition = {
       options: {},
     },
     /**
-     * Finds passages by meaning and by words.
+     * Finds passages by meaning and by words; by words alone while the models are away.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     searchArticles: {
@@ -1480,7 +1483,7 @@ export interface KnowledgeServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<CreateArticleResponse>>;
   /**
    * Reads an article.
-   * Errors: NOT_FOUND (ARTICLE_NOT_FOUND).
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND).
    */
   getArticle(
     request: GetArticleRequest,
@@ -1495,7 +1498,7 @@ export interface KnowledgeServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListArticlesResponse>>;
   /**
-   * Changes an article (AIP-134).
+   * Changes an article (AIP-134). What changes nothing leaves its version as it is.
    * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   updateArticle(
@@ -1503,15 +1506,15 @@ export interface KnowledgeServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<UpdateArticleResponse>>;
   /**
-   * Deletes an article and its passages.
-   * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
+   * Deletes an article and its passages. Not found when done again.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
    */
   deleteArticle(
     request: DeleteArticleRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DeleteArticleResponse>>;
   /**
-   * Finds passages by meaning and by words.
+   * Finds passages by meaning and by words; by words alone while the models are away.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   searchArticles(
@@ -1539,7 +1542,7 @@ export interface KnowledgeServiceClient<CallOptionsExt = {}> {
   ): Promise<CreateArticleResponse>;
   /**
    * Reads an article.
-   * Errors: NOT_FOUND (ARTICLE_NOT_FOUND).
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND).
    */
   getArticle(
     request: DeepPartial<GetArticleRequest>,
@@ -1554,7 +1557,7 @@ export interface KnowledgeServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListArticlesResponse>;
   /**
-   * Changes an article (AIP-134).
+   * Changes an article (AIP-134). What changes nothing leaves its version as it is.
    * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   updateArticle(
@@ -1562,15 +1565,15 @@ export interface KnowledgeServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): Promise<UpdateArticleResponse>;
   /**
-   * Deletes an article and its passages.
-   * Errors: NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
+   * Deletes an article and its passages. Not found when done again.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (ARTICLE_NOT_FOUND), ABORTED (ARTICLE_CHANGED).
    */
   deleteArticle(
     request: DeepPartial<DeleteArticleRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<DeleteArticleResponse>;
   /**
-   * Finds passages by meaning and by words.
+   * Finds passages by meaning and by words; by words alone while the models are away.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   searchArticles(

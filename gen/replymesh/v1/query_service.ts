@@ -28,7 +28,7 @@ export interface ProcessQueryRequest {
   channel: Channel;
   /**
    * Makes the call safe to repeat (AIP-155): the same id gives the first answer for 24 hours. Letters, digits and `._:-`; a UUID is a good one.
-   * Over HTTP the header `Idempotency-Key` does the same.
+   * The header `Idempotency-Key` does the same, except for the messages of a batch.
    */
   requestId: string;
   /** Label space to read the message in; `support` when empty. */
@@ -85,7 +85,7 @@ export interface StreamQueryResponse {
 
 /** One message of BatchProcessQueries. */
 export interface BatchProcessQueriesRequest {
-  /** Comes back with the answer. */
+  /** Comes back with the answer, 1 to 128 characters. Checked message by message, so that a bad one does not end the stream. */
   correlationId: string;
   /** The message, as for ProcessQuery. Its rules are checked one by one, so that a bad one does not end the stream. */
   query: ProcessQueryRequest | undefined;
@@ -93,7 +93,7 @@ export interface BatchProcessQueriesRequest {
 
 /** One answer of BatchProcessQueries. */
 export interface BatchProcessQueriesResponse {
-  /** As sent with the message. */
+  /** As sent with the message, at most 128 characters of it. */
   correlationId: string;
   /** What became of it. */
   result:
@@ -130,11 +130,11 @@ export interface ListQueriesRequest {
   intent: string;
   /** Only those with this action. */
   action: Action;
-  /** Only those accepted at or after this time. Any time is right, so that no rule is needed. */
+  /** Only those accepted at or after this time. A time of the years 1 to 9999. */
   startTime:
     | Date
     | undefined;
-  /** Only those accepted before this time. Any time is right, so that no rule is needed. */
+  /** Only those accepted before this time. A time of the years 1 to 9999. */
   endTime: Date | undefined;
 }
 
@@ -1415,7 +1415,8 @@ export const QueryServiceDefinition = {
     },
     /**
      * The same as ProcessQuery, told while it happens: `accepted`, `understood`, one `sentence` after another, and at the end `decision` or `error`.
-     * A stream that ends without one of these two was cut.
+     * A stream that ends without one of these two was cut. What was accepted is answered and recorded even so, where time is left for it.
+     * A request that was answered before gives `accepted` with the id of that answer, and `decision`.
      * Errors before the first event are as for ProcessQuery; later ones come as the `error` event.
      */
     streamQuery: {
@@ -1479,7 +1480,8 @@ export interface QueryServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<ProcessQueryResponse>>;
   /**
    * The same as ProcessQuery, told while it happens: `accepted`, `understood`, one `sentence` after another, and at the end `decision` or `error`.
-   * A stream that ends without one of these two was cut.
+   * A stream that ends without one of these two was cut. What was accepted is answered and recorded even so, where time is left for it.
+   * A request that was answered before gives `accepted` with the id of that answer, and `decision`.
    * Errors before the first event are as for ProcessQuery; later ones come as the `error` event.
    */
   streamQuery(
@@ -1523,7 +1525,8 @@ export interface QueryServiceClient<CallOptionsExt = {}> {
   ): Promise<ProcessQueryResponse>;
   /**
    * The same as ProcessQuery, told while it happens: `accepted`, `understood`, one `sentence` after another, and at the end `decision` or `error`.
-   * A stream that ends without one of these two was cut.
+   * A stream that ends without one of these two was cut. What was accepted is answered and recorded even so, where time is left for it.
+   * A request that was answered before gives `accepted` with the id of that answer, and `decision`.
    * Errors before the first event are as for ProcessQuery; later ones come as the `error` event.
    */
   streamQuery(

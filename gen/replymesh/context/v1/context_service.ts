@@ -41,7 +41,7 @@ export interface GetContextResponse {
 
 /** Request of SearchKnowledge. */
 export interface SearchKnowledgeRequest {
-  /** Words to look for. */
+  /** Words to look for. Masking and one spelling for each character may have made a message of 10,000 characters longer. */
   text: string;
   /** Embedding of the text, unit length; without it only words count. */
   embedding: number[];
@@ -97,6 +97,18 @@ export interface RequestInProgress {
   expireTime: Date | undefined;
 }
 
+/** Request of ReleaseRequest. */
+export interface ReleaseRequestRequest {
+  /** The caller's id of the request. */
+  requestId: string;
+  /** Id of the query that it was claimed for; another one's claim stays. */
+  queryId: string;
+}
+
+/** Answer of ReleaseRequest. */
+export interface ReleaseRequestResponse {
+}
+
 /** Request of RecordDecision. */
 export interface RecordDecisionRequest {
   /** The record; personal data masked. */
@@ -141,11 +153,11 @@ export interface ListQueriesRequest {
   intent: string;
   /** Only those with this action. */
   action: Action;
-  /** Only those accepted at or after this time. Any time is right, so that no rule is needed. */
+  /** Only those accepted at or after this time. A time of the years 1 to 9999. */
   startTime:
     | Date
     | undefined;
-  /** Only those accepted before this time. Any time is right, so that no rule is needed. */
+  /** Only those accepted before this time. A time of the years 1 to 9999. */
   endTime: Date | undefined;
 }
 
@@ -967,6 +979,151 @@ export const RequestInProgress: MessageFns<RequestInProgress> = {
   },
 };
 
+function createBaseReleaseRequestRequest(): ReleaseRequestRequest {
+  return { requestId: "", queryId: "" };
+}
+
+export const ReleaseRequestRequest: MessageFns<ReleaseRequestRequest> = {
+  encode(message: ReleaseRequestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.queryId !== "") {
+      writer.uint32(18).string(message.queryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseRequestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseRequestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.queryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseRequestRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      queryId: isSet(object.queryId)
+        ? globalThis.String(object.queryId)
+        : isSet(object.query_id)
+        ? globalThis.String(object.query_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ReleaseRequestRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.queryId !== "") {
+      obj.queryId = message.queryId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseRequestRequest>): ReleaseRequestRequest {
+    return ReleaseRequestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseRequestRequest>): ReleaseRequestRequest {
+    const message = createBaseReleaseRequestRequest();
+    message.requestId = object.requestId ?? "";
+    message.queryId = object.queryId ?? "";
+    return message;
+  },
+};
+
+function createBaseReleaseRequestResponse(): ReleaseRequestResponse {
+  return {};
+}
+
+export const ReleaseRequestResponse: MessageFns<ReleaseRequestResponse> = {
+  encode(_: ReleaseRequestResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseRequestResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseRequestResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ReleaseRequestResponse {
+    return {};
+  },
+
+  toJSON(_: ReleaseRequestResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseRequestResponse>): ReleaseRequestResponse {
+    return ReleaseRequestResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReleaseRequestResponse>): ReleaseRequestResponse {
+    const message = createBaseReleaseRequestResponse();
+    return message;
+  },
+};
+
 function createBaseRecordDecisionRequest(): RecordDecisionRequest {
   return { query: undefined, fingerprint: "" };
 }
@@ -1599,6 +1756,18 @@ export const ContextServiceDefinition = {
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
+     * Gives a claim back for which there will be no record, so that a retry need not wait for the end of its lease. Without such a claim it does nothing.
+     * Errors: UNAVAILABLE (STORE_UNREACHABLE).
+     */
+    releaseRequest: {
+      name: "ReleaseRequest",
+      requestType: ReleaseRequestRequest as typeof ReleaseRequestRequest,
+      requestStream: false,
+      responseType: ReleaseRequestResponse as typeof ReleaseRequestResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
      * Stores a query with its decision and the outbox row that announces it, in one transaction.
      * Storing the same id again changes nothing; a request id that another query holds returns that query.
      * Errors: UNAVAILABLE (STORE_UNREACHABLE).
@@ -1664,6 +1833,14 @@ export interface ContextServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ReserveRequestResponse>>;
   /**
+   * Gives a claim back for which there will be no record, so that a retry need not wait for the end of its lease. Without such a claim it does nothing.
+   * Errors: UNAVAILABLE (STORE_UNREACHABLE).
+   */
+  releaseRequest(
+    request: ReleaseRequestRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ReleaseRequestResponse>>;
+  /**
    * Stores a query with its decision and the outbox row that announces it, in one transaction.
    * Storing the same id again changes nothing; a request id that another query holds returns that query.
    * Errors: UNAVAILABLE (STORE_UNREACHABLE).
@@ -1712,6 +1889,14 @@ export interface ContextServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ReserveRequestRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ReserveRequestResponse>;
+  /**
+   * Gives a claim back for which there will be no record, so that a retry need not wait for the end of its lease. Without such a claim it does nothing.
+   * Errors: UNAVAILABLE (STORE_UNREACHABLE).
+   */
+  releaseRequest(
+    request: DeepPartial<ReleaseRequestRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ReleaseRequestResponse>;
   /**
    * Stores a query with its decision and the outbox row that announces it, in one transaction.
    * Storing the same id again changes nothing; a request id that another query holds returns that query.

@@ -59,12 +59,16 @@ export interface GenerateResponse {
   complete: boolean;
   /** Sentences that were withheld because no source supported them. */
   withheldSentences: number;
-  /** Whether approved wording stood in for a language model that is configured but failed. */
+  /** Whether a language model that is configured failed, so that approved wording stood in or the reply broke off. */
   languageModelFailed: boolean;
   /** SHA-256 of the prompt, lower-case hexadecimal; empty without a language model. */
   promptSha256: string;
   /** What the language model took; absent without one. */
-  usage: LanguageModelUsage | undefined;
+  usage:
+    | LanguageModelUsage
+    | undefined;
+  /** Whether approved wording stood in for a language model that answered, but with nothing that may be sent. */
+  languageModelUnusable: boolean;
 }
 
 /** Request of GenerateStream. */
@@ -291,6 +295,7 @@ function createBaseGenerateResponse(): GenerateResponse {
     languageModelFailed: false,
     promptSha256: "",
     usage: undefined,
+    languageModelUnusable: false,
   };
 }
 
@@ -316,6 +321,9 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     }
     if (message.usage !== undefined) {
       LanguageModelUsage.encode(message.usage, writer.uint32(58).fork()).join();
+    }
+    if (message.languageModelUnusable !== false) {
+      writer.uint32(64).bool(message.languageModelUnusable);
     }
     return writer;
   },
@@ -389,6 +397,14 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
             message.usage = LanguageModelUsage.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.languageModelUnusable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -426,6 +442,11 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
         ? globalThis.String(object.prompt_sha256)
         : "",
       usage: isSet(object.usage) ? LanguageModelUsage.fromJSON(object.usage) : undefined,
+      languageModelUnusable: isSet(object.languageModelUnusable)
+        ? globalThis.Boolean(object.languageModelUnusable)
+        : isSet(object.language_model_unusable)
+        ? globalThis.Boolean(object.language_model_unusable)
+        : false,
     };
   },
 
@@ -452,6 +473,9 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     if (message.usage !== undefined) {
       obj.usage = LanguageModelUsage.toJSON(message.usage);
     }
+    if (message.languageModelUnusable !== false) {
+      obj.languageModelUnusable = message.languageModelUnusable;
+    }
     return obj;
   },
 
@@ -469,6 +493,7 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     message.usage = (object.usage !== undefined && object.usage !== null)
       ? LanguageModelUsage.fromPartial(object.usage)
       : undefined;
+    message.languageModelUnusable = object.languageModelUnusable ?? false;
     return message;
   },
 };

@@ -367,10 +367,12 @@ export enum Degradation {
   GENERATOR_UNAVAILABLE = 3,
   /** KNOWLEDGE_UNAVAILABLE - No search: a reply without passages. */
   KNOWLEDGE_UNAVAILABLE = 4,
-  /** LANGUAGE_MODEL_UNAVAILABLE - No language model: approved wording. */
+  /** LANGUAGE_MODEL_UNAVAILABLE - The language model failed: approved wording, or a reply that broke off. */
   LANGUAGE_MODEL_UNAVAILABLE = 5,
   /** RECORD_SPOOLED - The record is on the gateway's disk and will be stored when context returns. */
   RECORD_SPOOLED = 6,
+  /** LANGUAGE_MODEL_UNUSABLE - The language model answered, but with nothing that may be sent: approved wording. */
+  LANGUAGE_MODEL_UNUSABLE = 7,
 }
 
 export function degradationFromJSON(object: any): Degradation {
@@ -396,6 +398,9 @@ export function degradationFromJSON(object: any): Degradation {
     case 6:
     case "DEGRADATION_RECORD_SPOOLED":
       return Degradation.RECORD_SPOOLED;
+    case 7:
+    case "DEGRADATION_LANGUAGE_MODEL_UNUSABLE":
+      return Degradation.LANGUAGE_MODEL_UNUSABLE;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Degradation");
   }
@@ -417,6 +422,8 @@ export function degradationToJSON(object: Degradation): string {
       return "DEGRADATION_LANGUAGE_MODEL_UNAVAILABLE";
     case Degradation.RECORD_SPOOLED:
       return "DEGRADATION_RECORD_SPOOLED";
+    case Degradation.LANGUAGE_MODEL_UNUSABLE:
+      return "DEGRADATION_LANGUAGE_MODEL_UNUSABLE";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Degradation");
   }

@@ -64,7 +64,13 @@ export enum ErrorReason {
   STORE_UNREACHABLE = 37,
   /** QUERY_NOT_ACCEPTED - The query could neither be stored nor spooled, and so was not accepted. */
   QUERY_NOT_ACCEPTED = 38,
-  /** LANGUAGE_MODEL_FAILED - The language model endpoint failed and approved wording was not asked for. */
+  /** VALUE_REFUSED - The database cannot hold or compare a value of the request. */
+  VALUE_REFUSED = 39,
+  /**
+   * LANGUAGE_MODEL_FAILED - Never given: approved wording stands in for a language model that fails.
+   *
+   * @deprecated
+   */
   LANGUAGE_MODEL_FAILED = 50,
 }
 
@@ -148,6 +154,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 38:
     case "ERROR_REASON_QUERY_NOT_ACCEPTED":
       return ErrorReason.QUERY_NOT_ACCEPTED;
+    case 39:
+    case "ERROR_REASON_VALUE_REFUSED":
+      return ErrorReason.VALUE_REFUSED;
     case 50:
     case "ERROR_REASON_LANGUAGE_MODEL_FAILED":
       return ErrorReason.LANGUAGE_MODEL_FAILED;
@@ -210,6 +219,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_STORE_UNREACHABLE";
     case ErrorReason.QUERY_NOT_ACCEPTED:
       return "ERROR_REASON_QUERY_NOT_ACCEPTED";
+    case ErrorReason.VALUE_REFUSED:
+      return "ERROR_REASON_VALUE_REFUSED";
     case ErrorReason.LANGUAGE_MODEL_FAILED:
       return "ERROR_REASON_LANGUAGE_MODEL_FAILED";
     default:

@@ -51,7 +51,7 @@ export function audienceToJSON(object: Audience): string {
   }
 }
 
-/** A support article. */
+/** A support article. U+0000 in its texts is stored as U+FFFD. */
 export interface Article {
   /** Id, unique within the tenant; lower-case words joined by `-`. */
   id: string;

@@ -1,0 +1,63 @@
+import { AbortError } from 'abort-controller-x';
+import { describe, expect, it } from 'vitest';
+import type { PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { Action, DecisionReason, PriorityLevel, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import { IntentMode, Policy } from '../../gen/replymesh/type/v1/policy.js';
+import { ProcessQueryRequest } from '../../gen/replymesh/v1/query_service.js';
+import { background } from '../../lib/call.js';
+import { accept } from './accept.js';
+import { answer, type Parts, type QueryEvent } from './answer.js';
+
+const prediction = {
+  intents: [{ label: 'track_refund', score: 0.99 }],
+  confidence: 0.99,
+  priority: { level: PriorityLevel.NORMAL, score: 0.5, reasons: [] },
+} as unknown as PredictResponse;
+const policy = Policy.fromPartial({ defaultMode: IntentMode.AUTO, maxPredictionSetAuto: 1, escalateFromPriority: PriorityLevel.URGENT });
+
+/** Context and models that are well, and a generator that breaks in the middle of its reply. */
+function partsThatBreak(error: unknown) {
+  const kept: Query[] = [];
+  const parts = {
+    sources: {
+      context: { getContext: async () => ({}), searchKnowledge: async () => ({ passages: [] }) },
+      inference: { predict: async () => prediction },
+    },
+    generator: {
+      generate: async () => Promise.reject(error),
+      generateStream: async function* () {
+        yield { event: { $case: 'sentence', value: 'We send every refund. ' } };
+        throw error;
+      },
+    },
+    record: async (query: Query) => {
+      kept.push(query);
+      return query;
+    },
+    policy,
+  } as unknown as Parts;
+  return { parts, kept };
+}
+const message = (id = '') => accept(ProcessQueryRequest.fromPartial({ text: 'Where is my refund?' }), id);
+const caller = () => background({ tenant: 'demo', timeoutMs: 5000 });
+
+describe('a reply that breaks off', () => {
+  it.each([
+    ['cut short', new AbortError()],
+    ['broken', new Error('a bug')],
+  ])('by being %s leaves a record for a person, when the caller was told that the message was accepted', async (_, error) => {
+    const { parts, kept } = partsThatBreak(error);
+    const told: QueryEvent[] = [];
+    const stands = await answer(parts, message('r-1'), caller(), (event) => told.push(event));
+    expect(told.map((e) => e.$case)).toEqual(['accepted', 'understood', 'sentence']);
+    expect(kept).toHaveLength(1);
+    expect([stands.decision?.action, stands.decision?.reason]).toEqual([Action.DRAFT, DecisionReason.INCOMPLETE_REPLY]);
+    expect(stands.decision?.reply).toBeUndefined();
+  });
+
+  it('is an error, and no record, when the caller was told nothing', async () => {
+    const { parts, kept } = partsThatBreak(new Error('a bug'));
+    await expect(answer(parts, message('r-1'), caller())).rejects.toThrow('a bug');
+    expect(kept).toEqual([]);
+  });
+});
