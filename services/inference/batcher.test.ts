@@ -1,17 +1,26 @@
 import fc from 'fast-check';
 import type { RetryInfo, RichServerError } from 'nice-grpc-error-details';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nextBatch, type Task } from './batcher.js';
+import type { Task } from './batch.js';
+import { nextBatch } from './batcher.js';
 import { openParts, type Parts } from './inference.fixture.js';
 import type { RowResult } from './models.js';
 
 const never = new AbortController().signal;
-const entry = (id: number, width = 16, alone = false, space: string | undefined = 'support') => ({ id, width, alone, task: { space } });
+const entry = (id: number, width = 16, alone = false, space: string | undefined = 'support') => ({
+  id,
+  width,
+  alone,
+  task: { space, votes: false },
+});
 const idsOf = (entries: readonly { id: number }[]) => entries.map((e) => e.id);
 
 describe('the next batch', () => {
   it('starts with the oldest text and takes others of its length and label space, in order', () => {
-    const [batch, rest] = nextBatch([entry(1), entry(2, 32), entry(3), { ...entry(4), task: { space: undefined } }, entry(5)], 16);
+    const [batch, rest] = nextBatch(
+      [entry(1), entry(2, 32), entry(3), { ...entry(4), task: { space: undefined, votes: false } }, entry(5)],
+      16,
+    );
     expect([idsOf(batch), idsOf(rest)]).toEqual([
       [1, 3, 5],
       [2, 4],
@@ -29,6 +38,11 @@ describe('the next batch', () => {
     expect(nextBatch(queue, 32)[0]).toHaveLength(4);
   });
 
+  it('keeps those who ask for every vote apart', () => {
+    const all = { ...entry(2), task: { space: 'support', votes: true } };
+    expect(idsOf(nextBatch([entry(1), all, entry(3)], 16)[0])).toEqual([1, 3]);
+  });
+
   it('holds a text that took a thread down before alone', () => {
     const bad = entry(1, 16, true);
     expect(idsOf(nextBatch([bad, entry(2)], 16)[0])).toEqual([1]);
@@ -39,7 +53,7 @@ describe('the next batch', () => {
     const entries = fc.array(fc.tuple(fc.constantFrom(16, 32, 256), fc.constantFrom('support', undefined), fc.boolean()));
     fc.assert(
       fc.property(entries, fc.integer({ min: 1, max: 64 }), (kinds, maxBatch) => {
-        const queue = kinds.map(([width, space, alone], id) => ({ ...entry(id, width, alone), task: { space } }));
+        const queue = kinds.map(([width, space, alone], id) => ({ ...entry(id, width, alone), task: { space, votes: false } }));
         const [batch, rest] = nextBatch(queue, maxBatch);
         expect(idsOf([...batch, ...rest]).sort((a, b) => a - b)).toEqual(idsOf(queue));
         expect(idsOf(rest)).toEqual([...idsOf(rest)].sort((a, b) => a - b));
@@ -59,8 +73,9 @@ describe('with real threads', () => {
 
   const task = (text: string, space: string | undefined = 'support'): Task => ({
     space,
-    ids: parts.tokenize(text).ids,
+    inputs: parts.read(text),
     seed: [1, 2, 3, text.length],
+    votes: false,
   });
   const answer = (text: string, signal = never): Promise<RowResult> => parts.batcher.run(task(text), signal);
   const TEXTS = [

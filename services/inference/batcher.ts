@@ -1,18 +1,10 @@
 import { RetryInfo } from 'nice-grpc-error-details';
 import { fault } from '../errors.js';
+import { batchOf, type Padding, type Task } from './batch.js';
+import type { Manifest } from './manifest.js';
 import { batchSizes, batchWaitMs, queueDepth } from './metrics.js';
-import type { Batch, RowResult } from './models.js';
-
+import type { RowResult } from './models.js';
 import { WorkerLost, type Workers } from './workers.js';
-
-/** One text to run. */
-export interface Task {
-  /** Label space to judge it in; absent when only its embedding is asked for. */
-  readonly space: string | undefined;
-  readonly ids: Int32Array;
-  /** Four words that start the dropout generator. */
-  readonly seed: readonly [number, number, number, number];
-}
 
 /** The bounded queue in front of the threads. */
 export interface Batcher {
@@ -23,14 +15,25 @@ export interface Batcher {
   run(task: Task, signal: AbortSignal): Promise<RowResult>;
 }
 
-export interface BatcherLimits {
+export interface BatcherLimits extends Padding {
   /** Most texts that wait. */
   readonly maxQueued: number;
   /** Most texts in one batch. */
   readonly maxBatch: number;
   readonly maxTokens: number;
-  readonly padTokenId: number;
 }
+
+/** The limits for a bundle's texts. */
+export const limitsOf = (
+  { tokenizer, byteTokenizer }: Manifest,
+  { maxQueued, maxBatch }: Pick<BatcherLimits, 'maxQueued' | 'maxBatch'>,
+): BatcherLimits => ({
+  maxQueued,
+  maxBatch,
+  maxTokens: tokenizer.maxTokens,
+  padTokenId: tokenizer.padTokenId,
+  bytePadTokenId: byteTokenizer?.padTokenId ?? 0,
+});
 
 /** Rows are padded to one of these. Measured on short support messages: steps of 4 take a quarter less time than 16, 32, 64; steps of 2 gain nothing more. */
 const WIDTHS = [8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 192];
@@ -45,7 +48,7 @@ const RETRY_MOST_MS = 5000;
 
 /** What decides who runs with whom. */
 interface Waiting {
-  readonly task: Pick<Task, 'space'>;
+  readonly task: Pick<Task, 'space' | 'votes'>;
   /** Tokens a row, padding counted in. */
   readonly width: number;
   /** Ran once and took its thread or its batch down: it runs alone now, so that it can harm nobody else. */
@@ -93,7 +96,13 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     for (const { queuedAtMs } of entries) batchWaitMs.observe(startedMs - queuedAtMs);
     batchSizes.observe(entries.length);
     try {
-      const rows = await workers.run(batchOf(entries, limits.padTokenId));
+      const rows = await workers.run(
+        batchOf(
+          entries.map((entry) => entry.task),
+          entries[0]!.width,
+          limits,
+        ),
+      );
       msPerRow += 0.1 * ((nowMs() - startedMs) / entries.length - msPerRow);
       entries.forEach((entry, i) => {
         entry.resolve(rows[i]!);
@@ -117,7 +126,7 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     if (signal.aborted) return Promise.reject(abortError());
     if (queue.length >= limits.maxQueued) dropAborted();
     if (queue.length >= limits.maxQueued) return Promise.reject(busy(queue.length, (queue.length * msPerRow) / Math.max(1, workers.alive)));
-    const width = WIDTHS.find((w) => w >= task.ids.length) ?? limits.maxTokens;
+    const width = WIDTHS.find((w) => w >= task.inputs.ids.length) ?? limits.maxTokens;
     return new Promise((resolve, reject) => {
       queue.push({ task, signal, width, queuedAtMs: nowMs(), alone: false, resolve, reject });
       schedule();
@@ -134,26 +143,15 @@ export function nextBatch<E extends Waiting>(queue: readonly E[], maxBatch: numb
   const oldest = queue[0];
   if (!oldest) return [[], []];
   const room = oldest.alone ? 1 : Math.max(1, Math.min(maxBatch, Math.floor(MAX_BATCH_TOKENS / oldest.width)));
-  const kin = queue.filter((entry) => entry !== oldest && !entry.alone && entry.task.space === oldest.task.space);
+  const kin = queue.filter(
+    (entry) => entry !== oldest && !entry.alone && entry.task.space === oldest.task.space && entry.task.votes === oldest.task.votes,
+  );
   const same = kin.filter((entry) => entry.width === oldest.width);
   const narrower = kin.filter((entry) => entry.width < oldest.width && entry.width >= oldest.width - MOST_EXTRA_PADDING);
   const fillers = narrower.slice(0, Math.max(0, ENOUGH_ROWS - 1 - same.length));
   const batch = [oldest, ...same, ...fillers].slice(0, room);
   const taken = new Set(batch);
   return [batch, queue.filter((entry) => !taken.has(entry))];
-}
-
-function batchOf(entries: readonly Entry[], padTokenId: number): Batch {
-  const { width, task } = entries[0]!;
-  const ids = new Int32Array(entries.length * width).fill(padTokenId);
-  const lengths = new Int32Array(entries.length);
-  const seeds = new Uint32Array(entries.length * 4);
-  entries.forEach((entry, row) => {
-    ids.set(entry.task.ids, row * width);
-    lengths[row] = entry.task.ids.length;
-    seeds.set(entry.task.seed, row * 4);
-  });
-  return { space: task.space, width, ids, lengths, seeds };
 }
 
 /** How long until the queue has run empty, at the pace of the last batches. */

@@ -221,8 +221,8 @@ describe('a tokenizer is refused when', () => {
     for (const content of ['no JSON', '{"model": {"type": "Unheard of"}}']) {
       await replaceFile(folder, 'tokenizer.json', Buffer.from(content));
       const bundle = await openBundle(folder, 'support');
-      await expect(openTokenizer(bundle)).rejects.toThrow(StartError);
-      await expect(openTokenizer(bundle)).rejects.toThrow(/tokenizer\.json/);
+      await expect(openTokenizer(bundle, bundle.manifest.tokenizer)).rejects.toThrow(StartError);
+      await expect(openTokenizer(bundle, bundle.manifest.tokenizer)).rejects.toThrow(/tokenizer\.json/);
     }
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { energy, logSoftmax, outOfScopeScore, pool, predictionSet, ranked, softmax } from './calibration.js';
+import { confidenceOf, energy, logSoftmax, outOfScopeScore, pool, predictionSet, ranked, softmax } from './calibration.js';
 
 const logits = fc.array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 2, maxLength: 40 });
 const temperature = fc.double({ min: 0.05, max: 20, noNaN: true });
@@ -9,6 +9,8 @@ const expectNear = (actual: ArrayLike<number>, wanted: ArrayLike<number>, digits
   for (let i = 0; i < wanted.length; i++) expect(actual[i]).toBeCloseTo(wanted[i]!, digits);
 };
 const vote = (probabilities: number[], weight: number) => ({ logProbabilities: Float64Array.from(probabilities, Math.log), weight });
+
+const upTo = (threshold: number) => ({ coverage: 0.95, threshold, leastProbability: 0 });
 
 describe('calibrated probabilities', () => {
   it('sum to one and keep the order of the logits at any temperature', () => {
@@ -80,32 +82,69 @@ describe('candidates and prediction sets', () => {
     fc.assert(
       fc.property(probabilities, fc.double({ min: 0.01, max: 1, noNaN: true }), (p, threshold) => {
         const all = ranked(p);
-        const set = predictionSet(all, threshold);
+        const set = predictionSet(all, upTo(threshold));
         expect(set.length).toBeGreaterThan(0);
         expect(set).toEqual(all.slice(0, set.length));
         if (set.length < all.length) expect(sum(set.map((c) => c.probability))).toBeGreaterThanOrEqual(threshold - 1e-9);
         expect(sum(set.slice(0, -1).map((c) => c.probability))).toBeLessThan(threshold);
       }),
     );
-    expect(predictionSet(ranked([0.5, 0.4999]), 1)).toHaveLength(2);
+    expect(predictionSet(ranked([0.5, 0.4999]), upTo(1))).toHaveLength(2);
   });
 
   it('never shrink when more coverage is asked for', () => {
     fc.assert(
       fc.property(probabilities, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (p, threshold) => {
         const all = ranked(p);
-        return predictionSet(all, threshold).length <= predictionSet(all, Math.min(1, threshold + 0.01)).length;
+        return predictionSet(all, upTo(threshold)).length <= predictionSet(all, upTo(Math.min(1, threshold + 0.01))).length;
+      }),
+    );
+  });
+});
+
+describe('prediction sets of the least ambiguous kind', () => {
+  it('hold the first label and those of at least the probability, in order', () => {
+    fc.assert(
+      fc.property(probabilities, fc.double({ min: 0.001, max: 1, noNaN: true }), (p, least) => {
+        const all = ranked(p);
+        const set = predictionSet(all, { coverage: 0.95, threshold: 0, leastProbability: least });
+        expect(set).toEqual(all.slice(0, set.length));
+        expect(set.length).toBeGreaterThan(0);
+        expect(set.length).toBe(Math.max(1, all.filter((c) => c.probability >= least).length));
+      }),
+    );
+  });
+});
+
+describe('the confidence', () => {
+  const spec = { bias: -0.2, slope: 0.9, mutualInformation: 3, disagreement: 2 };
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+
+  it('is the probability itself where nothing was fitted', () => {
+    fc.assert(fc.property(share, (p) => confidenceOf(p, 0.1, 0.1, undefined) === p));
+  });
+
+  it('stays within 0 and 1, rises with the probability, and falls with each kind of doubt', () => {
+    fc.assert(
+      fc.property(share, share, share, (p, mutual, disagreement) => {
+        const sure = confidenceOf(p, mutual, disagreement, spec);
+        expect(sure).toBeGreaterThanOrEqual(0);
+        expect(sure).toBeLessThanOrEqual(1);
+        expect(confidenceOf(Math.min(1, p + 0.1), mutual, disagreement, spec)).toBeGreaterThanOrEqual(sure);
+        expect(confidenceOf(p, mutual + 0.1, disagreement, spec)).toBeLessThanOrEqual(sure);
+        expect(confidenceOf(p, mutual, disagreement + 0.1, spec)).toBeLessThanOrEqual(sure);
       }),
     );
   });
 });
 
 describe('the out-of-scope score', () => {
+  const at = (location: number, scale: number, distanceWeight = 0) => ({ location, scale, distanceWeight });
   it('is one half at its location, rises with the energy, and stays within 0 and 1', () => {
-    expect(outOfScopeScore(-4, -4, 2)).toBe(0.5);
+    expect(outOfScopeScore(-4, 9, at(-4, 2))).toBe(0.5);
     fc.assert(
       fc.property(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.double({ min: 0, max: 100, noNaN: true }), (e, more) => {
-        const [low, high] = [outOfScopeScore(e, -3, 1.5), outOfScopeScore(e + more, -3, 1.5)];
+        const [low, high] = [outOfScopeScore(e, 0.1, at(-3, 1.5, 5)), outOfScopeScore(e + more, 0.1, at(-3, 1.5, 5))];
         expect(low).toBeGreaterThanOrEqual(0);
         expect(high).toBeLessThanOrEqual(1);
         expect(high).toBeGreaterThanOrEqual(low);

@@ -1,3 +1,5 @@
+import type { ConfidenceSpec, ConformalSpec, OutOfScopeSpec } from '../../gen/replymesh/type/v1/bundle.js';
+
 /** One model's say in the pool. */
 export interface PooledVote {
   /** ln p of each label; its exponentials sum to 1. */
@@ -61,14 +63,38 @@ export function ranked(probabilities: ArrayLike<number>): Candidate[] {
 }
 
 /**
- * Split-conformal prediction set: the first labels whose probabilities sum to `threshold`; never empty, and all of them when rounding
- * keeps the sum below it.
- * Source: Vovk et al. 2005; Romano et al. 2020 (deterministic APS).
+ * Split-conformal prediction set, never empty: the first labels whose probabilities sum to `threshold`, all of them when rounding keeps the
+ * sum below it; or, where `leastProbability` is given, the first label and those of at least that probability.
+ * Source: Vovk et al. 2005; Romano et al. 2020 (deterministic APS); Sadinle et al. 2019 (least ambiguous sets).
  */
-export function predictionSet(candidates: readonly Candidate[], threshold: number): Candidate[] {
+export function predictionSet(candidates: readonly Candidate[], { threshold, leastProbability }: ConformalSpec): Candidate[] {
+  if (leastProbability > 0) return candidates.filter(({ probability }, rank) => rank === 0 || probability >= leastProbability);
   let sum = 0;
   const last = candidates.findIndex(({ probability }) => (sum += probability) >= threshold);
   return candidates.slice(0, last === -1 ? candidates.length : last + 1);
+}
+
+/** A probability is taken this far from 0 and 1 at most before its logarithm. */
+const LEAST_ODDS = 1e-9;
+
+/**
+ * How sure the ensemble is that its first label is right, 0 to 1; the probability itself where nothing was fitted.
+ * @param first probability of the first label
+ * @param mutualInformationNats of the dropout samples, 0 without
+ * @param disagreementNats of the pooled members
+ * Source: Platt 1999.
+ */
+export function confidenceOf(
+  first: number,
+  mutualInformationNats: number,
+  disagreementNats: number,
+  spec: ConfidenceSpec | undefined,
+): number {
+  if (!spec) return first;
+  const p = Math.min(1 - LEAST_ODDS, Math.max(LEAST_ODDS, first));
+  const logit = Math.log(p / (1 - p));
+  const z = spec.bias + spec.slope * logit - spec.mutualInformation * mutualInformationNats - spec.disagreement * disagreementNats;
+  return 1 / (1 + Math.exp(-z));
 }
 
 /**
@@ -84,6 +110,12 @@ export function energy(logits: ArrayLike<number>, classes: number, row = 0): num
   return -(largest + Math.log(sum));
 }
 
-/** Out-of-scope score of an energy, 0 (like the training data) to 1: one half at `location`, a logit more for each `scale`. */
-export const outOfScopeScore = (energyOfText: number, location: number, scale: number): number =>
-  1 / (1 + Math.exp(-(energyOfText - location) / scale));
+/**
+ * Out-of-scope score, 0 (like the training data) to 1: one half where energy and weighted distance are at `location`, a logit more for each `scale`.
+ * @param distance to the nearest training rows, 0 without
+ */
+export const outOfScopeScore = (
+  energyOfText: number,
+  distance: number,
+  { location, scale, distanceWeight }: Pick<OutOfScopeSpec, 'location' | 'scale' | 'distanceWeight'>,
+): number => 1 / (1 + Math.exp(-(energyOfText + distanceWeight * distance - location) / scale));

@@ -3,6 +3,7 @@ import type { Embedding, InferenceServiceDefinition } from '../../gen/replymesh/
 import type { Handler } from '../../lib/server.js';
 import type { Batcher } from './batcher.js';
 import type { Bundle } from './bundle.js';
+import { tokensAlone } from './inputs.js';
 import type { Tokenize } from './tokenizer.js';
 
 /** Most texts of one call that wait for a thread at once: an import must not stand in front of customers' messages. */
@@ -18,7 +19,7 @@ export const embed =
         texts.slice(start, start + SLICE).map(async (text) => {
           // One long text takes some milliseconds: other calls go in between.
           await nextTurn();
-          return batcher.run({ space: undefined, ids: tokenize(text).ids, seed: [0, 0, 0, 0] }, call.signal);
+          return batcher.run({ space: undefined, inputs: tokensAlone(tokenize(text)), seed: [0, 0, 0, 0], votes: false }, call.signal);
         }),
       );
       for (const { embedding } of rows) embeddings.push({ values: Array.from(embedding) });

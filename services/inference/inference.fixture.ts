@@ -5,12 +5,13 @@ import { background } from '../../lib/call.js';
 import { connect, type MeshClient } from '../../lib/client.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import { serve, startServer } from '../../lib/server.js';
-import { type Batcher, openBatcher } from './batcher.js';
+import { type Batcher, limitsOf, openBatcher } from './batcher.js';
 import { type Bundle, openBundle } from './bundle.js';
 import { openCache } from './cache.js';
 import { describeBundle } from './describeBundle.js';
 import { embed } from './embed.js';
 import { followWorkers } from './health.js';
+import { openInputs, type ReadText } from './inputs.js';
 import { predict } from './predict.js';
 import { readingBytes } from './reading.js';
 import { openTokenizer, type Tokenize } from './tokenizer.js';
@@ -23,17 +24,18 @@ export const SHIPPED = fileURLToPath(new URL('models/default', packageRoot));
 export interface Parts {
   readonly bundle: Bundle;
   readonly tokenize: Tokenize;
+  readonly read: ReadText;
   readonly workers: Workers;
   readonly batcher: Batcher;
 }
 
 export async function openParts(limits: { workers?: number; maxQueued?: number; maxBatch?: number } = {}): Promise<Parts> {
   const bundle = await openBundle(SHIPPED, 'support');
-  const tokenize = await openTokenizer(bundle);
+  const tokenize = await openTokenizer(bundle, bundle.manifest.tokenizer);
+  const read = await openInputs(bundle, tokenize);
   const workers = await startWorkers(bundle, limits.workers ?? 1);
-  const { maxTokens, padTokenId } = bundle.manifest.tokenizer;
-  const batcher = openBatcher(workers, { maxQueued: limits.maxQueued ?? 1024, maxBatch: limits.maxBatch ?? 16, maxTokens, padTokenId });
-  return { bundle, tokenize, workers, batcher };
+  const batcher = openBatcher(workers, limitsOf(bundle.manifest, { maxQueued: limits.maxQueued ?? 1024, maxBatch: limits.maxBatch ?? 16 }));
+  return { bundle, tokenize, read, workers, batcher };
 }
 
 export interface ServedInference extends Parts {

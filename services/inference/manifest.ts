@@ -1,10 +1,16 @@
 import type { BundleManifest, LabelSpace, Stage, TokenizerSpec } from '../../gen/replymesh/type/v1/bundle.js';
+import { NGRAM_BUCKETS, TEXT_FEATURES } from './features.js';
 
 /** A manifest that keeps the rules of the contract, so that what they require is there. */
 export type Manifest = BundleManifest & { readonly tokenizer: TokenizerSpec };
 
 /** Tensors that the trunk starts from, int64 (batch, tokens). */
 export const TRUNK_INPUTS = ['input_ids', 'attention_mask'] as const;
+
+/** Tensors that a space's stages may read of the text itself, beside the trunk's: byte-level tokens where the bundle has a tokenizer for them. */
+export const BYTE_INPUTS = ['byte_ids', 'byte_mask'] as const;
+/** And features of the text, where the manifest lists them. */
+export const FEATURE_INPUTS = ['ngrams', 'ngram_counts', 'text_features'] as const;
 
 /**
  * What a manifest says that cannot be so: names that are used but not made, files that are not declared, things that are there twice.
@@ -24,8 +30,25 @@ export function contradictionsIn(manifest: Manifest): string[] {
     ...undeclaredFiles(manifest),
     ...stages('trunk', manifest.trunk, trunkTensors),
     ...absent('embedding_tensor', manifest.embeddingTensor, trunkTensors),
-    ...manifest.spaces.flatMap((space) => contradictionsInSpace(space, new Set(trunkTensors))),
+    ...foreignFeatures(manifest),
+    ...manifest.spaces.flatMap((space) => contradictionsInSpace(space, new Set([...trunkTensors, ...textTensors(manifest)]))),
   ];
+}
+
+const textTensors = ({ byteTokenizer, features }: Manifest): string[] => [
+  ...(byteTokenizer ? BYTE_INPUTS : []),
+  ...(features ? FEATURE_INPUTS : []),
+];
+
+/** A model reads numbers by their place: another list of features would be read as something else. */
+function foreignFeatures({ features }: Manifest): string[] {
+  if (!features) return [];
+  const problems: string[] = [];
+  if (features.ngramBuckets !== NGRAM_BUCKETS)
+    problems.push(`features.ngram_buckets: is ${features.ngramBuckets}, this server computes ${NGRAM_BUCKETS}.`);
+  if (features.text.join() !== TEXT_FEATURES.join())
+    problems.push(`features.text: is ${features.text.join(', ')}, this server computes ${TEXT_FEATURES.join(', ')}.`);
+  return problems;
 }
 
 function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
@@ -48,7 +71,10 @@ function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
   for (const member of space.members) problems.push(...absent(`${at}.members[${member.name}].logits_tensor`, member.logitsTensor, made));
   if (!space.members.some((m) => m.weight > 0)) problems.push(`${at}.members: no weight is above 0, so that nothing would be pooled.`);
   if (monteCarlo) problems.push(...absent(`${at}.monte_carlo.logits_tensor`, monteCarlo.logitsTensor, made));
-  if (outOfScope) problems.push(...absent(`${at}.out_of_scope.logits_tensor`, outOfScope.logitsTensor, made));
+  if (outOfScope) {
+    problems.push(...absent(`${at}.out_of_scope.logits_tensor`, outOfScope.logitsTensor, made));
+    if (outOfScope.distanceTensor) problems.push(...absent(`${at}.out_of_scope.distance_tensor`, outOfScope.distanceTensor, made));
+  }
   return problems;
 }
 
@@ -75,6 +101,12 @@ function undeclaredFiles(manifest: Manifest): string[] {
   const used: [field: string, file: string][] = [
     ['tokenizer.file', manifest.tokenizer.file],
     ['tokenizer.config_file', manifest.tokenizer.configFile],
+    ...(manifest.byteTokenizer
+      ? ([
+          ['byte_tokenizer.file', manifest.byteTokenizer.file],
+          ['byte_tokenizer.config_file', manifest.byteTokenizer.configFile],
+        ] satisfies [string, string][])
+      : []),
     ...manifest.trunk.map((s): [string, string] => [`trunk[${s.name}].file`, s.file]),
     ...manifest.spaces.flatMap((space) =>
       space.stages.map((s): [string, string] => [`spaces[${space.name}].stages[${s.name}].file`, s.file]),

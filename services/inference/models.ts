@@ -1,24 +1,12 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace, Stage } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
+import { type Batch, type BatchTexts, repeated } from './batch.js';
 import { type Bundle, declaredFile, readBundleFile } from './bundle.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
-import { probe, repeated } from './probe.js';
-
-/** Texts of about one length that run together. */
-export interface Batch {
-  /** Label space to judge them in; absent when only their embeddings are asked for. */
-  readonly space: string | undefined;
-  /** Tokens a row, padding counted in. */
-  readonly width: number;
-  /** Token ids, rows × width, padded. */
-  readonly ids: Int32Array;
-  /** Tokens of each row without padding. */
-  readonly lengths: Int32Array;
-  /** Four words a row that start the dropout generator; empty when only embeddings are asked for. */
-  readonly seeds: Uint32Array;
-}
+import { TEXT_FEATURES } from './features.js';
+import { probe } from './probe.js';
 
 /** What comes of one row. */
 export interface RowResult {
@@ -54,6 +42,12 @@ interface OpenStage {
   readonly stage: Stage;
   readonly session: InferenceSession;
 }
+interface OpenSpace {
+  readonly space: LabelSpace;
+  readonly all: readonly OpenStage[];
+  /** Those that an answer without every vote turns on. */
+  readonly needed: readonly OpenStage[];
+}
 type Tensors = Map<string, Tensor>;
 type BundleFiles = Pick<Bundle, 'dir' | 'manifest'>;
 
@@ -61,19 +55,25 @@ type BundleFiles = Pick<Bundle, 'dir' | 'manifest'>;
 export async function openModels(bundle: BundleFiles): Promise<Models> {
   const { manifest } = bundle;
   const trunk = await openStages(bundle, manifest.trunk);
-  const spaces = new Map<string, { space: LabelSpace; stages: OpenStage[] }>();
-  for (const space of manifest.spaces) spaces.set(space.name, { space, stages: await openStages(bundle, space.stages) });
+  const spaces = new Map<string, OpenSpace>();
+  for (const space of manifest.spaces) {
+    const stages = await openStages(bundle, space.stages);
+    const needed = stagesNeeded(space);
+    spaces.set(space.name, { space, all: stages, needed: stages.filter(({ stage }) => needed.has(stage.name)) });
+  }
 
   const runBatch = async (batch: Batch): Promise<RowResult[]> => {
     const rows = batch.lengths.length;
-    const tensors = await runStages(trunk, textTensors(batch));
+    const tensors = await runStages(trunk, tokenTensors('input_ids', 'attention_mask', batch.ids, batch.width, batch.lengths));
     const embeddings = floats(tensors, manifest.embeddingTensor, [rows, manifest.embeddingWidth]);
-    const judge = async (name: string, withSamples: boolean): Promise<SpaceEvidence[] | undefined> => {
+    if (batch.texts) for (const [name, tensor] of textTensors(batch.texts, rows)) tensors.set(name, tensor);
+    const judge = async (name: string, votes: boolean, seeds: Uint32Array | undefined): Promise<SpaceEvidence[] | undefined> => {
       const opened = spaces.get(name);
-      return opened && judgeRows(opened.space, opened.stages, tensors, rows, withSamples ? batch.seeds : undefined);
+      return opened && judgeRows(opened.space, votes ? opened.all : opened.needed, tensors, rows, seeds);
     };
-    const evidence = batch.space === undefined ? undefined : await judge(batch.space, true);
-    const sentiment = batch.space === undefined || batch.space === SENTIMENT_SPACE ? evidence : await judge(SENTIMENT_SPACE, false);
+    const evidence = batch.space === undefined ? undefined : await judge(batch.space, batch.votes, batch.seeds);
+    const sentiment =
+      batch.space === undefined || batch.space === SENTIMENT_SPACE ? evidence : await judge(SENTIMENT_SPACE, false, undefined);
     return Array.from({ length: rows }, (_, row) => ({
       embedding: embeddings.slice(row * manifest.embeddingWidth, (row + 1) * manifest.embeddingWidth),
       evidence: evidence?.[row],
@@ -138,15 +138,32 @@ async function judgeRows(
     );
   }
   const tensors = await runStages(stages, given);
-  const perSample = monteCarlo && samples > 0 ? floats(tensors, monteCarlo.logitsTensor, [rows, samples, space.labels.length]) : undefined;
-  const perRow = new Map(logitsPerRow(space).map((name) => [name, floats(tensors, name, [rows, space.labels.length])]));
-  const logits = (name: string): Float32Array => perRow.get(name) ?? perSample!;
-  return Array.from({ length: rows }, (_, row) => evidenceOf(space, logits, samples, row));
+  const classes = space.labels.length;
+  const perSample = monteCarlo && samples > 0 ? floats(tensors, monteCarlo.logitsTensor, [rows, samples, classes]) : undefined;
+  const { outOfScope } = space;
+  const shapes = new Map<string, readonly number[]>([
+    ...space.members.map((m): [string, number[]] => [m.logitsTensor, [rows, classes]]),
+    ...(outOfScope ? ([[outOfScope.logitsTensor, [rows, classes]]] satisfies [string, number[]][]) : []),
+    ...(outOfScope?.distanceTensor ? ([[outOfScope.distanceTensor, [rows, 1]]] satisfies [string, number[]][]) : []),
+  ]);
+  const perRow = new Map([...shapes].filter(([name]) => tensors.has(name)).map(([name, shape]) => [name, floats(tensors, name, shape)]));
+  const outputs = (name: string): Float32Array | undefined => (name === monteCarlo?.logitsTensor ? perSample : perRow.get(name));
+  return Array.from({ length: rows }, (_, row) => evidenceOf(space, outputs, samples, row));
 }
 
-const logitsPerRow = (space: LabelSpace): string[] => [
-  ...new Set([...space.members.map((m) => m.logitsTensor), ...(space.outOfScope ? [space.outOfScope.logitsTensor] : [])]),
-];
+/** Names of the stages that an answer turns on: those that make what is pooled, sampled or scored, and what these read. */
+function stagesNeeded({ stages, members, monteCarlo, outOfScope }: LabelSpace): Set<string> {
+  const wanted = new Set(members.filter((m) => m.weight > 0).map((m) => m.logitsTensor));
+  if (monteCarlo) wanted.add(monteCarlo.logitsTensor);
+  if (outOfScope) wanted.add(outOfScope.logitsTensor).add(outOfScope.distanceTensor);
+  const needed = new Set<string>();
+  for (const stage of stages.toReversed()) {
+    if (!stage.outputs.some((name) => wanted.has(name))) continue;
+    needed.add(stage.name);
+    for (const name of stage.inputs) wanted.add(name);
+  }
+  return needed;
+}
 
 const keepAll = (shape: readonly number[]): Uint8Array => new Uint8Array(shape.reduce((a, b) => a * b)).fill(1);
 
@@ -161,14 +178,27 @@ function masks(seeds: Uint32Array, unitsPerRow: number, dropBelow: number): Uint
   return all;
 }
 
-function textTensors({ ids, lengths, width }: Batch): Tensors {
+function tokenTensors(idsName: string, maskName: string, ids: Int32Array, width: number, lengths: Int32Array): Tensors {
   const shape = [lengths.length, width];
   const attention = new BigInt64Array(ids.length);
   for (const [row, length] of lengths.entries()) attention.fill(1n, row * width, row * width + length);
   return new Map([
-    ['input_ids', new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)],
-    ['attention_mask', new Tensor('int64', attention, shape)],
+    [idsName, new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)],
+    [maskName, new Tensor('int64', attention, shape)],
   ]);
+}
+
+function textTensors(texts: BatchTexts, rows: number): Tensors {
+  const tensors: Tensors = new Map();
+  if (texts.byteWidth > 0)
+    for (const entry of tokenTensors('byte_ids', 'byte_mask', texts.byteIds, texts.byteWidth, texts.byteLengths)) tensors.set(...entry);
+  if (texts.ngramWidth > 0) {
+    const shape = [rows, texts.ngramWidth];
+    tensors.set('ngrams', new Tensor('int64', BigInt64Array.from(texts.ngrams, BigInt), shape));
+    tensors.set('ngram_counts', new Tensor('float32', texts.ngramCounts, shape));
+    tensors.set('text_features', new Tensor('float32', texts.features, [rows, TEXT_FEATURES.length]));
+  }
+  return tensors;
 }
 
 /** The data of a float32 tensor of that shape, all finite. @throws Error that names it when it is not so */

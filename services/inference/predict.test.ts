@@ -7,7 +7,7 @@ import { CustomerTier } from '../../gen/replymesh/type/v1/customer.js';
 import { PriorityCause, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 import { registry } from '../../lib/metrics.js';
 import { packageRoot } from '../../lib/packageRoot.js';
-import { outOfScopeScore } from './calibration.js';
+import { confidenceOf, outOfScopeScore } from './calibration.js';
 import { drawMask, dropoutSeed, seedWords } from './dropout.js';
 import { caller, type ServedInference, serveInference } from './inference.fixture.js';
 
@@ -24,7 +24,7 @@ interface GoldenSpace {
   predictiveEntropy?: number;
   expectedEntropy?: number;
   mutualInformation?: number;
-  energy?: number;
+  confidence: number;
   outOfScopeScore?: number;
   isOutOfScope?: boolean;
 }
@@ -55,16 +55,16 @@ const LARGEST = 0.03;
 describe('an answer', () => {
   it('is what Python computes from the same bundle: bits of the masks, probabilities, entropies and scores', async () => {
     expect(served.bundle.digest).toBe(golden.bundleDigest);
-    const { monteCarlo, outOfScope } = served.bundle.defaultSpace;
+    const { monteCarlo } = served.bundle.defaultSpace;
     const differences: number[] = [];
     for (const { text, maskStart, spaces } of golden.cases) {
       const seed = seedWords(dropoutSeed(golden.tenant, text, golden.maskDigest));
       const mask = new Uint8Array(monteCarlo!.width);
       drawMask(seed, mask, monteCarlo!.dropBelow);
       expect([...mask.subarray(0, maskStart.length)]).toEqual(maskStart);
-      const { ids } = served.tokenize(text);
+      const inputs = served.read(text);
       for (const [space, expected] of Object.entries(spaces)) {
-        const { evidence } = await served.batcher.run({ space, ids, seed }, new AbortController().signal);
+        const { evidence } = await served.batcher.run({ space, inputs, seed, votes: true }, new AbortController().signal);
         const close = (actual: number, wanted: number, what: string): void => {
           const difference = Math.abs(actual - wanted) / Math.max(1, Math.abs(wanted));
           differences.push(difference);
@@ -76,14 +76,13 @@ describe('an answer', () => {
           close(evidence!.expectedNats, expected.expectedEntropy!, 'expected entropy');
           close(evidence!.mutualInformationNats, expected.mutualInformation!, 'mutual information');
         }
-        if (expected.energy !== undefined) {
-          close(evidence!.energy!, expected.energy, 'energy');
-          close(
-            outOfScopeScore(evidence!.energy!, outOfScope!.location, outOfScope!.scale),
-            expected.outOfScopeScore!,
-            'out-of-scope score',
-          );
+        const { outOfScope, confidence } = served.bundle.spaces.get(space)!;
+        if (expected.outOfScopeScore !== undefined) {
+          close(outOfScopeScore(evidence!.energy!, evidence!.distance, outOfScope!), expected.outOfScopeScore, 'out-of-scope score');
         }
+        const first = Math.max(...evidence!.probabilities);
+        const sure = confidenceOf(first, evidence!.mutualInformationNats, evidence!.disagreementNats, confidence);
+        close(sure, expected.confidence, 'confidence');
       }
     }
     expect(differences.filter((d) => d <= USUAL).length / differences.length).toBeGreaterThan(0.5);

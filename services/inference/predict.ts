@@ -7,30 +7,31 @@ import type { Batcher } from './batcher.js';
 import type { Bundle } from './bundle.js';
 import type { Cache } from './cache.js';
 import { type DropoutSeed, dropoutSeed, seedWords } from './dropout.js';
+import type { ReadText } from './inputs.js';
 import { confidenceScore, POOL, predictions } from './metrics.js';
 import { SENTIMENT_SPACE } from './models.js';
 import { type Reading, responseOf } from './reading.js';
-import type { Tokenize } from './tokenizer.js';
 
 export interface PredictParts {
   readonly bundle: Bundle;
-  readonly tokenize: Tokenize;
+  readonly read: ReadText;
   readonly batcher: Batcher;
   readonly cache: Cache<Reading>;
 }
 
 /** Says what a text is about, how sure the models are, and why. */
 export const predict =
-  ({ bundle, tokenize, batcher, cache }: PredictParts): Handler<InferenceServiceDefinition, 'predict'> =>
+  ({ bundle, read, batcher, cache }: PredictParts): Handler<InferenceServiceDefinition, 'predict'> =>
   async (request, call) => {
     const { text } = request;
     const space = spaceOf(bundle, request.labelSpace);
     const features = request.features ?? BehaviouralFeatures.create();
     const seed = dropoutSeed(call.principal.tenant, text, bundle.digest);
-    const reading = await cache.through(cacheKey(seed, space, features), call.signal, async (signal) => {
-      const { ids, truncated } = tokenize(text);
-      const { embedding, evidence, sentiment } = await batcher.run({ space: space.name, ids, seed: seedWords(seed) }, signal);
-      return { embedding, evidence: evidence!, sentiment, tokenCount: ids.length, truncated };
+    const reading = await cache.through(cacheKey(seed, space, features, request.includeMemberVotes), call.signal, async (signal) => {
+      const inputs = read(text);
+      const task = { space: space.name, inputs, seed: seedWords(seed), votes: request.includeMemberVotes };
+      const { embedding, evidence, sentiment } = await batcher.run(task, signal);
+      return { embedding, evidence: evidence!, sentiment, tokenCount: inputs.ids.length, truncated: inputs.truncated };
     });
     const sentimentLabels = bundle.spaces.get(SENTIMENT_SPACE)?.labels ?? [];
     const response = responseOf({ ...request, features }, space, sentimentLabels, reading);
@@ -42,17 +43,18 @@ const spaceOf = ({ spaces, defaultSpace }: Bundle, name: string): LabelSpace =>
   name === '' ? defaultSpace : (spaces.get(name) ?? fail('LABEL_SPACE_UNKNOWN', { space: name, known: [...spaces.keys()].join(', ') }));
 
 /** The seed stands for tenant, text and bundle; the text itself is not kept. */
-const cacheKey = (seed: DropoutSeed, space: LabelSpace, features: BehaviouralFeatures): string =>
-  [seed, BehaviouralFeatures.encode(features).finish()].map((bytes) => Buffer.from(bytes).toString('base64')).join() + space.name;
+const cacheKey = (seed: DropoutSeed, space: LabelSpace, features: BehaviouralFeatures, votes: boolean): string =>
+  [seed, BehaviouralFeatures.encode(features).finish()].map((bytes) => Buffer.from(bytes).toString('base64')).join() +
+  space.name +
+  (votes ? ' votes' : '');
 
 function count(response: Pick<PredictResponse, 'intents' | 'confidence'>, space: LabelSpace, { evidence }: Reading): void {
   predictions.inc({ model: POOL, intent: response.intents[0]!.label });
   confidenceScore.observe({ model: POOL }, response.confidence);
-  const classes = space.labels.length;
-  space.members.forEach(({ name }, member) => {
-    const votes = evidence.votes.subarray(member * classes, (member + 1) * classes);
-    const first = votes.reduce((best, p, i) => (p > votes[best]! ? i : best), 0);
+  for (const [place, vote] of evidence.votes) {
+    const { name } = space.members[place]!;
+    const first = vote.reduce((best, p, i) => (p > vote[best]! ? i : best), 0);
     predictions.inc({ model: name, intent: space.labels[first]! });
-    confidenceScore.observe({ model: name }, votes[first]!);
-  });
+    confidenceScore.observe({ model: name }, vote[first]!);
+  }
 }

@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { StartError } from '../../lib/errors.js';
+import { type Batch, batchOf, type Padding, repeated, type Task } from './batch.js';
 import type { Bundle } from './bundle.js';
-import type { Batch, Models } from './models.js';
+import { featuresOf } from './features.js';
+import type { Manifest } from './manifest.js';
+import type { Models } from './models.js';
 
 /** How the texts of a bundle may share a batch so that an answer never depends, to the bit, on the company that its text had. */
 export interface Company {
@@ -12,6 +15,8 @@ export interface Company {
 }
 
 const WIDTH = 16;
+/** Stands for whichever space a batch is run in. */
+const PROBED = '';
 
 /**
  * Runs some rows in every space and one of full length: the shapes that the manifest promises, before any customer asks.
@@ -19,6 +24,13 @@ const WIDTH = 16;
  */
 export async function probe({ dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>, run: Models['run']): Promise<Company> {
   const spaces = manifest.spaces.map((s) => s.name);
+  const pads: Padding = { padTokenId: manifest.tokenizer.padTokenId, bytePadTokenId: manifest.byteTokenizer?.padTokenId ?? 0 };
+  const batch = (rows: number, tokens: number, width = tokens): Batch =>
+    batchOf(
+      Array.from({ length: rows }, (_, row) => probeTask(manifest, row, tokens)),
+      width,
+      pads,
+    );
   /** Whether the first row of each batch comes out the same in every space. */
   const agree = async (one: Batch, other: Batch): Promise<boolean> => {
     for (const space of spaces) {
@@ -27,37 +39,24 @@ export async function probe({ dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>,
     return true;
   };
   try {
-    await run(probeBatch(1, manifest.tokenizer.maxTokens));
-    const several = probeBatch(4, WIDTH);
-    const lone = probeBatch(1, WIDTH);
-    const bearsCompany = (await agree(several, repeated(lone, 2))) && (await agree(several, padded(repeated(lone, 3), 2 * WIDTH)));
+    await run(batch(1, manifest.tokenizer.maxTokens));
+    const several = batch(4, WIDTH);
+    const lone = batch(1, WIDTH);
+    const bearsCompany = (await agree(several, repeated(lone, 2))) && (await agree(several, repeated(batch(1, WIDTH, 2 * WIDTH), 3)));
     return { bearsCompany, leastRows: !bearsCompany || (await agree(several, lone)) ? 1 : 2 };
   } catch (error) {
     throw new StartError(`Bundle ${dir}: a first run failed: ${(error as Error).message} Export the bundle again.`);
   }
 }
 
-/** Rows of small ids, which every vocabulary has. Each row is different; the first is the same for any number of rows. */
-const probeBatch = (rows: number, width: number): Batch => ({
-  space: undefined,
-  width,
-  ids: Int32Array.from({ length: rows * width }, (_, i) => (i * 7) % 97),
-  lengths: new Int32Array(rows).fill(width),
-  seeds: Uint32Array.from({ length: rows * 4 }, (_, i) => i + 1),
-});
-
-/** The rows of a batch, as often as asked for. */
-export const repeated = ({ space, width, ids, lengths, seeds }: Batch, times: number): Batch => ({
-  space,
-  width,
-  ids: Int32Array.from({ length: ids.length * times }, (_, i) => ids[i % ids.length]!),
-  lengths: Int32Array.from({ length: lengths.length * times }, (_, i) => lengths[i % lengths.length]!),
-  seeds: Uint32Array.from({ length: seeds.length * times }, (_, i) => seeds[i % seeds.length]!),
-});
-
-/** The same rows with more padding. */
-function padded(batch: Batch, width: number): Batch {
-  const ids = new Int32Array(batch.lengths.length * width);
-  for (let row = 0; row < batch.lengths.length; row++) ids.set(batch.ids.subarray(row * batch.width, (row + 1) * batch.width), row * width);
-  return { ...batch, width, ids };
+/** A text of small ids, which every vocabulary has; each row's is another one, longer than the one before, and always the same. */
+function probeTask({ byteTokenizer, features }: Manifest, row: number, tokens: number): Task {
+  const ids = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => ((row * tokens + i) * 7) % 97);
+  const inputs = {
+    ids: ids(tokens),
+    byteIds: byteTokenizer ? ids(Math.min(byteTokenizer.maxTokens, WIDTH + 3 * row)) : new Int32Array(),
+    features: features && featuresOf('where is my order, and why? '.repeat(1 + 2 * row)),
+    truncated: false,
+  };
+  return { space: PROBED, inputs, seed: [4 * row + 1, 2, 3, 4], votes: true };
 }

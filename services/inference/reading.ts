@@ -2,7 +2,7 @@ import type { PredictRequest, PredictResponse } from '../../gen/replymesh/infere
 import type { LabelSpace } from '../../gen/replymesh/type/v1/bundle.js';
 import type { BehaviouralFeatures } from '../../gen/replymesh/type/v1/customer.js';
 import type { IntentScore, OutOfScope, PredictionSet, Uncertainty } from '../../gen/replymesh/type/v1/decision.js';
-import { type Candidate, outOfScopeScore, predictionSet, ranked } from './calibration.js';
+import { type Candidate, confidenceOf, outOfScopeScore, predictionSet, ranked } from './calibration.js';
 import type { SpaceEvidence } from './evidence.js';
 import { priorityOf } from './priority.js';
 import { sentimentOf } from './sentiment.js';
@@ -20,7 +20,7 @@ export interface Reading {
 
 /** Memory of a cached reading in bytes, about. */
 export const readingBytes = ({ embedding, evidence }: Reading): number =>
-  1000 + embedding.byteLength + evidence.probabilities.byteLength + evidence.votes.byteLength;
+  1000 + embedding.byteLength + evidence.probabilities.byteLength * (1 + evidence.votes.size);
 
 /** Intents in an answer when the request asks for no number. */
 const DEFAULT_INTENT_LIMIT = 5;
@@ -44,7 +44,7 @@ export function responseOf(
   return {
     labelSpace: space.name,
     intents: intentsOf(space, candidates, limit),
-    confidence: candidates[0]!.probability,
+    confidence: confidenceOf(candidates[0]!.probability, evidence.mutualInformationNats, evidence.disagreementNats, space.confidence),
     uncertainty: uncertaintyOf(evidence),
     predictionSet: predictionSetOf(space, candidates),
     outOfScope: outOfScopeOf(space, evidence),
@@ -52,7 +52,7 @@ export function responseOf(
     priority: priorityOf({ text: request.text, features: request.features, sentiment, relativeEntropy }),
     embedding: request.includeEmbedding ? Array.from(reading.embedding) : [],
     memberVotes: request.includeMemberVotes
-      ? space.members.map(({ name }, i) => ({ member: name, intents: intentsOf(space, ranked(voteOf(space, evidence, i)), limit) }))
+      ? [...evidence.votes].map(([place, vote]) => ({ member: space.members[place]!.name, intents: intentsOf(space, ranked(vote), limit) }))
       : [],
     tokenCount: reading.tokenCount,
     truncated: reading.truncated,
@@ -61,9 +61,6 @@ export function responseOf(
 
 const intentsOf = ({ labels }: LabelSpace, candidates: readonly Candidate[], limit: number): IntentScore[] =>
   candidates.slice(0, limit).map(({ index, probability }) => ({ label: labels[index]!, score: probability }));
-
-const voteOf = ({ labels }: LabelSpace, { votes }: SpaceEvidence, member: number): Float64Array =>
-  votes.subarray(member * labels.length, (member + 1) * labels.length);
 
 const uncertaintyOf = (evidence: SpaceEvidence): Uncertainty => ({
   predictiveEntropy: evidence.predictiveNats,
@@ -74,10 +71,10 @@ const uncertaintyOf = (evidence: SpaceEvidence): Uncertainty => ({
 });
 
 const predictionSetOf = ({ conformal, labels }: LabelSpace, candidates: readonly Candidate[]): PredictionSet | undefined =>
-  conformal && { labels: predictionSet(candidates, conformal.threshold).map(({ index }) => labels[index]!), coverage: conformal.coverage };
+  conformal && { labels: predictionSet(candidates, conformal).map(({ index }) => labels[index]!), coverage: conformal.coverage };
 
-function outOfScopeOf({ outOfScope }: LabelSpace, { energy }: SpaceEvidence): OutOfScope | undefined {
+function outOfScopeOf({ outOfScope }: LabelSpace, { energy, distance }: SpaceEvidence): OutOfScope | undefined {
   if (!outOfScope || energy === undefined) return undefined;
-  const score = outOfScopeScore(energy, outOfScope.location, outOfScope.scale);
+  const score = outOfScopeScore(energy, distance, outOfScope);
   return { score, isOutOfScope: score >= outOfScope.threshold };
 }

@@ -12,7 +12,7 @@ let tokenize: Tokenize;
 let maxTokens: number;
 beforeAll(async () => {
   const bundle = await openBundle(SHIPPED, 'support');
-  tokenize = await openTokenizer(bundle);
+  tokenize = await openTokenizer(bundle, bundle.manifest.tokenizer);
   maxTokens = bundle.manifest.tokenizer.maxTokens;
 });
 

@@ -1,4 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import type { TokenizerSpec } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
 import { type Bundle, declaredFile, readBundleFile } from './bundle.js';
 import { wordPieces } from './wordPiece.js';
@@ -14,9 +15,9 @@ export interface Tokens {
 /** Text → token ids, the same as Hugging Face's own library gives in training. Never throws; a text of 20,000 characters takes some 10 ms. */
 export type Tokenize = (text: string) => Tokens;
 
-/** Opens the bundle's tokenizer. @throws StartError when its files are not what Hugging Face tokenizers write */
-export async function openTokenizer(bundle: Bundle): Promise<Tokenize> {
-  const { file, configFile, maxTokens } = bundle.manifest.tokenizer;
+/** Opens a tokenizer of the bundle. @throws StartError when its files are not what Hugging Face tokenizers write */
+export async function openTokenizer(bundle: Bundle, spec: TokenizerSpec): Promise<Tokenize> {
+  const { file, configFile, maxTokens } = spec;
   const [tokenizer, config] = await Promise.all([file, configFile].map((path) => readJson(bundle, path)));
   try {
     return tokenizeWith(tokenizer as TokenizerFile, new HuggingFaceTokenizer(tokenizer as object, config as object), maxTokens);

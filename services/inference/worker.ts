@@ -1,8 +1,9 @@
 /** Entry of a worker thread: opens the bundle's sessions, says so, then answers one batch after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StartError } from '../../lib/errors.js';
+import type { Batch } from './batch.js';
 import type { Manifest } from './manifest.js';
-import { type Batch, openModels, type RowResult } from './models.js';
+import { openModels, type RowResult } from './models.js';
 
 /** What the thread is started with. */
 export interface WorkerStart {

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Task } from './batcher.js';
+import type { Batch, Task } from './batch.js';
 import { openParts, type Parts } from './inference.fixture.js';
-import type { Batch } from './models.js';
 import { startWorkers, WorkerLost } from './workers.js';
 
 // A thread is killed while it is idle, and then gets a batch: killing one whose session runs would take the test process down
@@ -17,14 +16,16 @@ const open = async (count: number): Promise<Parts> => {
   parts = await openParts({ workers: count, maxBatch: 4 });
   return parts;
 };
-const tasks = ({ tokenize }: Parts, count: number): Task[] =>
-  Array.from({ length: count }, (_, i) => ({ space: 'support', ids: tokenize(`where is order ${i}`).ids, seed: [1, 2, 3, i] }));
+const tasks = ({ read }: Parts, count: number): Task[] =>
+  Array.from({ length: count }, (_, i) => ({ space: 'support', inputs: read(`where is order ${i}`), seed: [1, 2, 3, i], votes: false }));
 const batch = (): Batch => ({
   space: undefined,
   width: 8,
   ids: new Int32Array(8).fill(101),
   lengths: new Int32Array([8]),
   seeds: new Uint32Array(4),
+  texts: undefined,
+  votes: false,
 });
 
 describe('a thread that dies', () => {

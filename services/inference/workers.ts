@@ -4,8 +4,9 @@ import { Worker } from 'node:worker_threads';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { packageRoot } from '../../lib/packageRoot.js';
+import { type Batch, buffersOf } from './batch.js';
 import type { Bundle } from './bundle.js';
-import type { Batch, RowResult } from './models.js';
+import type { RowResult } from './models.js';
 import type { WorkerMessage, WorkerOrder, WorkerStart } from './worker.js';
 
 /** The thread that ran a batch ended before it answered: the batch may run again elsewhere. */
@@ -143,11 +144,7 @@ function runOn(threads: ReadonlySet<Thread>, batch: Batch): Promise<RowResult[]>
   if (!thread) return Promise.reject(new WorkerLost('No thread is idle.'));
   return new Promise((resolve, reject) => {
     thread.job = { resolve, reject };
-    thread.worker.postMessage(batch satisfies WorkerOrder, [
-      batch.ids.buffer as ArrayBuffer,
-      batch.lengths.buffer as ArrayBuffer,
-      batch.seeds.buffer as ArrayBuffer,
-    ]);
+    thread.worker.postMessage(batch satisfies WorkerOrder, buffersOf(batch));
   });
 }
 
