@@ -1,13 +1,12 @@
-import { availableParallelism } from 'node:os';
-import { SingleBar } from 'cli-progress';
 import { ClientError, Status } from 'nice-grpc';
 import { InferenceServiceDefinition, type PredictResponse } from '../gen/replymesh/inference/v1/inference_service.js';
 import { background } from '../lib/call.js';
-import { connect, type MeshClient } from '../lib/client.js';
+import { connect } from '../lib/client.js';
 import type { Environment } from '../lib/config.js';
 import { CommandFailed } from './failure.js';
 import { startInference } from './inferenceProcess.js';
 import { accuracy, auroc, expectedCalibrationError, type Judged, macroF1, negativeLogLikelihood } from './metrics.js';
+import { CALL_MS, type InferenceClient, predictAll } from './predictAll.js';
 import { type Row, readRows } from './rows.js';
 
 export interface EvaluateOptions {
@@ -18,16 +17,10 @@ export interface EvaluateOptions {
   readonly address?: string;
   readonly json?: boolean;
 }
-type Client = MeshClient<typeof InferenceServiceDefinition>;
-type Figures = Readonly<Record<keyof typeof MEANING, number | null>>;
+export type Figures = Readonly<Record<keyof typeof MEANING, number | null>>;
 
 /** The label of rows that are about nothing in the space. */
 const OUT_OF_SCOPE = 'out_of_scope';
-const CALL_MS = 60_000;
-/** Enough to keep each worker's batches full, few enough for the service's queue. */
-const CONCURRENCY = 8 * availableParallelism();
-/** Asks for every label's probability, so that the true one's is among them. */
-const ALL_INTENTS = 1000;
 const SHOWN_ROWS = 5;
 
 const MEANING = {
@@ -68,7 +61,7 @@ export async function evaluate(options: EvaluateOptions, env: Environment, signa
   }
 }
 
-async function refuseUnknownLabels(client: Client, space: string, rows: readonly Row[], signal: AbortSignal): Promise<void> {
+async function refuseUnknownLabels(client: InferenceClient, space: string, rows: readonly Row[], signal: AbortSignal): Promise<void> {
   const { manifest } = await client.describeBundle({}, { within: background({ tenant: 'evaluation', timeoutMs: CALL_MS, signal }) });
   const spaces = manifest?.spaces ?? [];
   const known = spaces.find((s) => s.name === space);
@@ -82,45 +75,7 @@ async function refuseUnknownLabels(client: Client, space: string, rows: readonly
   throw new CommandFailed([problem, ...shown, ...more, `Rows about something else are to be labelled ${OUT_OF_SCOPE}.`].join('\n'));
 }
 
-async function predictAll(
-  client: Client,
-  labelSpace: string,
-  rows: readonly Row[],
-  signal: AbortSignal,
-): Promise<{ answers: PredictResponse[]; seconds: number }> {
-  const bar = process.stderr.isTTY
-    ? new SingleBar({ format: '{bar} {value}/{total} {eta_formatted}', stream: process.stderr, gracefulExit: false, clearOnComplete: true })
-    : undefined;
-  const answers: PredictResponse[] = new Array(rows.length);
-  // The first failure ends the others: the figures would not be whole.
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  let next = 0;
-  const caller = async (): Promise<void> => {
-    for (let i = next++; i < rows.length && !either.aborted; i = next++) {
-      const within = background({ tenant: 'evaluation', timeoutMs: CALL_MS, signal: either });
-      answers[i] = await client
-        .predict({ text: rows[i]!.text, labelSpace, intentLimit: ALL_INTENTS }, { within })
-        .catch((error: unknown) => {
-          const first = !either.aborted;
-          failed.abort();
-          const refused = first && error instanceof ClientError && error.code === Status.INVALID_ARGUMENT;
-          throw refused ? new CommandFailed(`${rows[i]!.file}:${rows[i]!.line}: ${error.details}`) : error;
-        });
-      bar?.increment();
-    }
-  };
-  const started = performance.now();
-  bar?.start(rows.length, 0);
-  try {
-    await Promise.all(Array.from({ length: CONCURRENCY }, caller));
-  } finally {
-    bar?.stop();
-  }
-  return { answers, seconds: (performance.now() - started) / 1000 };
-}
-
-function figuresOf(rows: readonly Row[], answers: readonly PredictResponse[], seconds: number): Figures {
+export function figuresOf(rows: readonly Row[], answers: readonly PredictResponse[], seconds: number): Figures {
   const isOutside = (i: number): boolean => rows[i]!.label === OUT_OF_SCOPE;
   const scores = (outside: boolean): number[] =>
     answers.flatMap((a, i) => (isOutside(i) === outside && a.outOfScope ? [a.outOfScope.score] : []));

@@ -1,0 +1,98 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { LabelSpace } from '../gen/replymesh/type/v1/bundle.js';
+import { parseConfig } from '../lib/config.js';
+import { type Batch, batchOf, type Task } from '../services/inference/batch.js';
+import { type Bundle, declaredFile, openBundle, readBundleFile } from '../services/inference/bundle.js';
+import { InferenceConfig } from '../services/inference/config.js';
+import { openInputs } from '../services/inference/inputs.js';
+import { openModels } from '../services/inference/models.js';
+import { openTokenizer } from '../services/inference/tokenizer.js';
+
+/** Time of one text on one core, milliseconds, in batches of 16 texts of about one length. */
+export interface StageTimes {
+  /** The whole of a space with all its dropout samples, and with a single one. */
+  readonly withSamples: number;
+  readonly withOne: number;
+  /** The shared encoder. */
+  readonly encoder: number;
+  /** Regression, forests, meta-learner and neighbours. */
+  readonly heads: number;
+}
+
+const BATCH = 16;
+/** Stages that are no transformer. */
+const HEADS: ReadonlySet<string> = new Set(['heads', 'trees']);
+const ROUNDS = 5;
+
+/** Measures in this thread, with the bundle that the environment names. */
+export async function stageTimes(spaceName: string, texts: readonly string[]): Promise<StageTimes> {
+  const { bundleDir, defaultLabelSpace } = parseConfig(InferenceConfig, process.env);
+  const bundle = await openBundle(bundleDir, defaultLabelSpace);
+  const space = bundle.spaces.get(spaceName)!;
+  const batches = await batchesOf(bundle, space, texts);
+  const models = await openModels(bundle);
+  const sparse = await openModels({ ...bundle, manifest: { ...bundle.manifest, spaces: bundle.manifest.spaces.map(oneSample) } });
+  const heads = await openHeads(bundle, space);
+  const rows = batches.reduce((sum, batch) => sum + batch.lengths.length, 0);
+  // Turn by turn, and the best of each: what the machine does beside strikes all alike.
+  const runs = {
+    withSamples: (batch: Batch) => models.run(batch),
+    withOne: (batch: Batch) => sparse.run(batch),
+    encoder: (batch: Batch) => models.run({ ...batch, space: undefined, texts: undefined }),
+    heads,
+  };
+  const best: Record<string, number> = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of Object.entries(runs)) {
+      const started = performance.now();
+      for (const batch of batches) await run(batch);
+      best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, (performance.now() - started) / rows);
+    }
+  }
+  return best as unknown as StageTimes;
+}
+
+const oneSample = (space: LabelSpace): LabelSpace =>
+  space.monteCarlo ? { ...space, monteCarlo: { ...space.monteCarlo, samples: 1 } } : space;
+
+async function batchesOf(bundle: Bundle, space: LabelSpace, texts: readonly string[]): Promise<Batch[]> {
+  const { tokenizer, byteTokenizer } = bundle.manifest;
+  const read = await openInputs(bundle, await openTokenizer(bundle, tokenizer));
+  const tasks = texts
+    .map((text, i): Task => ({ space: space.name, inputs: read(text), seed: [i + 1, 2, 3, 4], votes: false }))
+    .sort((a, b) => a.inputs.ids.length - b.inputs.ids.length);
+  const pads = { padTokenId: tokenizer.padTokenId, bytePadTokenId: byteTokenizer?.padTokenId ?? 0 };
+  return Array.from({ length: Math.floor(tasks.length / BATCH) }, (_, i) => {
+    const own = tasks.slice(i * BATCH, (i + 1) * BATCH);
+    return batchOf(own, own.at(-1)!.inputs.ids.length, pads);
+  });
+}
+
+/** Runs the graphs that are no transformer on a batch's own features, and on made-up embeddings and logits: their time does not turn on the values. */
+async function openHeads(bundle: Bundle, space: LabelSpace): Promise<(batch: Batch) => Promise<void>> {
+  const stages = space.stages.filter((stage) => HEADS.has(stage.name));
+  const sessions = await Promise.all(
+    stages.map(async ({ file }) =>
+      InferenceSession.create(await readBundleFile(bundle.dir, declaredFile(bundle, file)), { intraOpNumThreads: 1, interOpNumThreads: 1 }),
+    ),
+  );
+  return async ({ lengths, texts }) => {
+    const rows = lengths.length;
+    const { ngramWidth, ngrams, ngramCounts, features } = texts!;
+    const noise = (width: number): Tensor =>
+      new Tensor(
+        'float32',
+        Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i)),
+        [rows, width],
+      );
+    const inputs: Record<string, Tensor> = {
+      ngrams: new Tensor('int64', BigInt64Array.from(ngrams, BigInt), [rows, ngramWidth]),
+      ngram_counts: new Tensor('float32', ngramCounts, [rows, ngramWidth]),
+      text_features: new Tensor('float32', features, [rows, features.length / rows]),
+      [bundle.manifest.embeddingTensor]: noise(bundle.manifest.embeddingWidth),
+    };
+    for (const session of sessions) {
+      await session.run(Object.fromEntries(session.inputNames.map((name) => [name, inputs[name] ?? noise(space.labels.length)])));
+    }
+  };
+}
