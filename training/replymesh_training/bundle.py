@@ -57,6 +57,9 @@ def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[st
     if source.natural_repeats:
         path = NATURAL / "natural-train.csv"
         found.append(_provenance("natural-wording", path, len(read_rows(path))))
+    for name in source.neutral:
+        path = data / name / "train.csv"
+        found.append(_provenance(name, path, min(source.neutral_rows, len(in_scope(read_rows(path))))))
     for name in source.foreign:
         path = data / name / "train.csv"
         found.append(_provenance(name, path, min(config.most_foreign, len(in_scope(read_rows(path))))))

@@ -152,7 +152,7 @@ SPACES = (
     SpaceConfig("banking", Source("banking77", valid_share=0.1, foreign=("clinc150", "bitext-support")), TuneConfig(averaged=2)),
     SpaceConfig("assistant", Source("clinc150", foreign=("banking77", "bitext-support")), TuneConfig(averaged=2)),
     # Every message pays for it, in whatever space it is asked about: two members, no more.
-    SpaceConfig("sentiment", Source("uci-sentiment", valid_share=0.2), TuneConfig(averaged=2), ("minilm", "logistic_regression"), sharp=False),
+    SpaceConfig("sentiment", Source("uci-sentiment", valid_share=0.2, neutral=("clinc150", "banking77")), TuneConfig(averaged=2), ("minilm", "logistic_regression"), sharp=False),
 )
 
 

@@ -63,6 +63,17 @@ class Source:
     variants: int = 1  # texts made from each training row, the row itself counted in
     natural_repeats: int = 0  # restyled copies of each natural wording
     foreign: tuple[str, ...] = ()
+    neutral: tuple[str, ...] = ()  # sets whose rows are neither positive nor negative: plain questions
+    neutral_rows: int = 600  # drawn of each
+
+
+NEUTRAL = "neutral"
+
+
+def neutral_rows(data: Path, source: Source, seed: int) -> list[Row]:
+    """Messages without a tone, labelled so. Two classes alone would call every plain question happy or angry."""
+    drawn = [row for name in source.neutral for row in _some(in_scope(read_rows(data / name / "train.csv")), source.neutral_rows, seed)]
+    return [Row(row.text, NEUTRAL) for row in drawn]
 
 
 def foreign_rows(data: Path, sets: Sequence[str], most: int, seed: int) -> dict[str, list[Row]]:
@@ -77,7 +88,7 @@ def foreign_rows(data: Path, sets: Sequence[str], most: int, seed: int) -> dict[
 def space_rows(data: Path, source: Source, most_train: int | None, most_foreign: int, seed: int) -> SpaceRows:
     """All rows of a space. DataError as `read_rows`."""
     rng, folder = np.random.default_rng(seed), data / source.folder
-    whole = read_rows(folder / "train.csv")
+    whole = read_rows(folder / "train.csv") + neutral_rows(data, source, seed)
     train, held = in_scope(whole), {"test": in_scope(read_rows(folder / "test.csv"))}
     labels = sorted({row.label for row in train})
     if source.valid_share is None:
