@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,13 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled text. `entity_type` and `entity_value` are empty where the set does not name them."""
+    """One labelled text. `entity_type` and `entity_value` are empty where the set does not name them; `line` is 0 where it is of no file."""
 
     text: str
     label: str
     entity_type: str = ""
     entity_value: str = ""
+    line: int = field(default=0, compare=False)
 
 
 def _decode(path: Path) -> str:
@@ -35,10 +36,17 @@ def _decode(path: Path) -> str:
         raise DataError(f"{path}:{line}: byte 0x{raw[error.start]:02x} is no UTF-8; save the file as UTF-8") from None
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Rows of one CSV file in its order. DataError: not there, not UTF-8, empty, a column missing, a text or label empty, one label only."""
+MOST_SHOWN = 20
+"""Bad rows that one message names."""
+
+
+def read_rows(path: Path, several_labels: bool = True) -> list[Row]:
+    """Rows of one CSV file in its order. DataError: not there, not UTF-8, empty, a column missing, a text or label empty, one label only.
+
+    All bad rows are told of at once. several_labels: whether one label alone is refused.
+    """
     if not path.is_file():
-        raise DataError(f"{path}: no such file; --data must name the folder that holds it")
+        raise DataError(f"{path}: no such file; give --data what is there")
     reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
     try:
         header = next(reader, None)
@@ -48,6 +56,7 @@ def read_rows(path: Path) -> list[Row]:
             if name not in header:
                 raise DataError(f'{path}:1: column "{name}" is missing; the header has {",".join(header)}')
         rows: list[Row] = []
+        bad: list[str] = []
         while True:
             line = reader.line_num + 1
             cells = next(reader, None)
@@ -56,17 +65,20 @@ def read_rows(path: Path) -> list[Row]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise DataError(f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote texts that hold commas")
+                bad.append(f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote texts that hold commas")
+                continue
             named = dict(zip(header, cells, strict=True))
-            for name in ("text", "label"):
-                if not named[name].strip():
-                    raise DataError(f"{path}:{line}: {name} is empty")
-            rows.append(Row(named["text"], named["label"], named.get("entity_type", ""), named.get("entity_value", "")))
+            empty = [name for name in ("text", "label") if not named[name].strip()]
+            bad += [f"{path}:{line}: {name} is empty; fill it in or delete the row" for name in empty]
+            rows.append(Row(named["text"], named["label"], named.get("entity_type", ""), named.get("entity_value", ""), line))
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: {error}") from None
+    if bad:
+        more = [f"… and {len(bad) - MOST_SHOWN} more"] if len(bad) > MOST_SHOWN else []
+        raise DataError("\n".join([*bad[:MOST_SHOWN], *more]))
     if not rows:
-        raise DataError(f"{path}:1: there is no row after the header")
-    if len({row.label for row in rows}) == 1:
+        raise DataError(f"{path}:1: there is no row after the header; add rows")
+    if several_labels and len({row.label for row in rows}) == 1:
         raise DataError(f'{path}: every row has the label "{rows[0].label}"; at least two labels are needed')
     return rows
 
