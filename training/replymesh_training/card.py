@@ -14,6 +14,12 @@ _KINDS = {
     "MODEL_KIND_LIGHTGBM": "meta-learner, LightGBM, on out-of-fold votes",
 }
 
+_OWN = (
+    "A space of a team's own rows on the shared trunk. Forests, byte-level encoder and meta-learner are left out: with few rows they\n"
+    "learn too little to be heard.\n"
+    "`held.*` are figures on rows that the members had not seen, by folds or held out; temperatures, weights and thresholds were fitted on these rows, too."
+)
+
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
@@ -22,6 +28,8 @@ def _number(value: float) -> str:
 def _ablation(space: Mapping[str, Any]) -> list[str]:
     """The ensemble without each member, or with one that was left out."""
     figures = space["metrics"]
+    if f"test.without_{space['members'][0]['name']}.accuracy" not in figures:
+        return []
     lines = ["| ensemble | valid accuracy | valid NLL | test accuracy | test NLL |", "| --- | --- | --- | --- | --- |"]
 
     def row(title: str, name: str) -> str:
@@ -38,17 +46,23 @@ def _ablation(space: Mapping[str, Any]) -> list[str]:
 
 def _space(space: Mapping[str, Any]) -> list[str]:
     lines = [f"## Label space `{space['name']}`", "", f"{len(space['labels'])} labels: {', '.join(f'`{label}`' for label in space['labels'])}.", ""]
-    lines += ["| member | kind | test accuracy alone | temperature | weight in the pool |", "| --- | --- | --- | --- | --- |"]
+    split = "test" if "test.accuracy" in space["metrics"] else "held"
+    if "held.accuracy" in space["metrics"]:
+        lines += [_OWN, ""]
+    lines += [f"| member | kind | {split} accuracy alone | temperature | weight in the pool |", "| --- | --- | --- | --- | --- |"]
     for member in space["members"]:
-        alone = _number(space["metrics"][f"test.{member['name']}.accuracy"])
+        alone = _number(space["metrics"][f"{split}.{member['name']}.accuracy"])
         weight = _number(member["weight"]) if member.get("weight") else "off"
         lines.append(f"| `{member['name']}` | {_KINDS[member['kind']]} | {alone} | {_number(member['temperature'])} | {weight} |")
     gone = {key.split(".")[1]: value for key, value in space["metrics"].items() if key.startswith("left_out.")}
     for name, gain in gone.items():
         lines += ["", f"`{name}` is off: beside the others it saved {gain * 100:.2f} % of the held-out NLL, a member has to save 1 %."]
     lines += ["", *_ablation(space), ""]
-    mc = space["monteCarlo"]
-    lines += [f"Monte Carlo dropout: {mc['samples']} samples, drop probability {mc['dropBelow'] / 256:.3f}, temperature {_number(mc['temperature'])}.", ""]
+    if "monteCarlo" in space:
+        mc = space["monteCarlo"]
+        lines += [f"Monte Carlo dropout: {mc['samples']} samples, drop probability {mc['dropBelow'] / 256:.3f}, temperature {_number(mc['temperature'])}.", ""]
+    else:
+        lines += ["No Monte Carlo dropout: nothing in it is stochastic.", ""]
     if "confidence" in space:
         spec = space["confidence"]
         parts = [f"{_number(spec.get(key, 0))} {key}" for key in ("bias", "slope", "mutualInformation", "disagreement")]
@@ -59,7 +73,8 @@ def _space(space: Mapping[str, Any]) -> list[str]:
         lines += [f"Out of scope: energy of `{spec['logitsTensor']}`{distance}, score from {_number(spec['threshold'])} on.", ""]
     if "conformal" in space:
         spec = space["conformal"]
-        lines += [f"Prediction sets: asked coverage {spec['coverage']}, labels from probability {_number(spec['leastProbability'])} on.", ""]
+        kind = "labels from probability" if "leastProbability" in spec else "labels by falling probability until their sum is"
+        lines += [f"Prediction sets: asked coverage {spec['coverage']}, {kind} {_number(spec.get('leastProbability', spec.get('threshold', 0)))} on.", ""]
     shown = {key: value for key, value in space["metrics"].items() if ".with" not in key and not key.startswith("left_out.")}
     lines += ["| figure | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(shown.items())]
@@ -74,7 +89,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"# {manifest['name']} {manifest['version']}",
         "",
         "Made from `manifest.json` by `replymesh_training`; every figure comes from there. `valid.*` and `natural.*` are figures on rows",
-        "held out from training, `test.*` on rows that nothing was chosen on; entropies and likelihoods are in nats.",
+        "held out from training, as are `held.*`; `test.*` on rows that nothing was chosen on; entropies and likelihoods are in nats.",
         "",
         "## What it is for",
         "",

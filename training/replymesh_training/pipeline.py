@@ -343,7 +343,7 @@ class Making:
             session = open_session(self.graphs / f"{stage}.onnx")
             stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
         data = bundle.provenance_of(self.run.data, self.space.source, self.run.config)
-        entry = bundle.space_entry(self.space, self.rows.labels, stages_of, fitted, metrics, data, self.run.config, self.run.width)
+        entry = bundle.space_entry(self.space.name, self.rows.labels, stages_of, fitted, metrics, data, self.run.config, self.run.width)
         return Space(self.graphs, entry)
 
 

@@ -14,6 +14,7 @@ import torch
 from replymesh_training import export, minilm
 from replymesh_training.config import RunConfig, TuneConfig
 from replymesh_training.finetune import Ragged, pooled_rows, tune_top
+from replymesh_training.progress import shown
 from replymesh_training.quantize import quantize
 from replymesh_training.serve import open_session
 from replymesh_training.spaces import TunedTop
@@ -47,6 +48,13 @@ def open_encoder(config: RunConfig, checkpoint: Path) -> Encoder:
     return Encoder(weights, minilm.config_of(weights, config.heads, config.lower_layers))
 
 
+def frozen_top(encoder: Encoder) -> minilm.Stack:
+    """The checkpoint's own top layers."""
+    top = minilm.Stack(encoder.config, encoder.config.layers - encoder.config.lower_layers)
+    minilm.load_stack(top, encoder.weights, encoder.config.lower_layers)
+    return top.eval()
+
+
 def make_trunk(folder: Path, encoder: Encoder, checkpoint: Path, texts: Sequence[str], max_tokens: int) -> None:
     """trunk.onnx (8 bits), trunk.fp32.onnx and the tokenizer's two files. texts: what the activations' ranges are read from."""
     write_serving_tokenizer(checkpoint / "tokenizer.json", folder / "tokenizer.json")
@@ -72,7 +80,7 @@ def make_features(folder: Path, trunk: Path, texts: Sequence[str], max_tokens: i
     session = open_session(trunk / "trunk.onnx")
     width = session.get_outputs()[1].shape[1]
     hidden, embedding = np.zeros((offsets[-1], width), np.float16), np.zeros((len(ids), width), np.float32)
-    for rows in batches_by_length(lengths.tolist(), 32):
+    for rows in shown("encoding", batches_by_length(lengths.tolist(), 32), -(-len(ids) // 32)):
         input_ids, attention_mask = pad([ids[row] for row in rows])
         states, embedding[rows] = session.run(["hidden", "embedding"], {"input_ids": input_ids, "attention_mask": attention_mask})
         for row, state in zip(rows, states, strict=True):
