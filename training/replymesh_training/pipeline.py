@@ -246,10 +246,13 @@ class Making:
                     made += [f"{name}.{m}.logits" for m in trees]
                 else:
                     export.save(forests, folder / "trees.onnx")
-            heads.append(graphs.meta_graph(name, load_meta(self.meta), self.meta_pool, self.candidates, self.classes))
-            export.save(graphs.joined(heads, [*made, f"{name}.{META}.logits"]), folder / "heads.onnx")
+            if self.space.meta:
+                heads.append(graphs.meta_graph(name, load_meta(self.meta), self.meta_pool, self.candidates, self.classes))
+                made.append(f"{name}.{META}.logits")
+            export.save(graphs.joined(heads, made), folder / "heads.onnx")
 
-        parts = [self.top, self.byte if "roberta" in self.space.members else None, self.regression, self.meta, asdict(config.trees)]
+        byte, meta = self.byte if "roberta" in self.space.members else None, self.meta if self.space.meta else None
+        parts = [self.top, byte, self.regression, meta, asdict(config.trees)]
         return self.stage("graphs", [self.trunk, *parts, self.typical, config.most_neighbours], make)
 
     @property
@@ -273,7 +276,7 @@ class Making:
     @cached_property
     def votes(self) -> dict[str, Votes]:
         """What the served graphs say of every held-out and foreign row, kept as one .npz a set."""
-        name, names = self.space.name, [*self.space.members, META]
+        name, names = self.space.name, self.space.voters
         held = {key: (texts_of(rows), self.rows.targets(key)) for key, rows in self.rows.held.items()}
         foreign = {key: (texts_of(rows), np.full(len(rows), -1)) for key, rows in self.rows.foreign.items()}
 
@@ -308,7 +311,8 @@ class Making:
         whole = join(held)
         enough = len(odd.labels) * (1 - self.run.config.calibration.coverage) >= 10
         fit = even if enough and len(whole.labels) > LEAST_APART else whole
-        fitted = calibrate(fit, odd if enough else whole, [*self.earned[0], META], foreign, self.space.sharp, self.run.config.calibration)
+        voters = [*self.earned[0], META] if self.space.meta else self.earned[0]
+        fitted = calibrate(fit, odd if enough else whole, voters, foreign, self.space.sharp, self.run.config.calibration)
         found: dict[str, float] = {}
         for key in self.rows.held:
             found |= figures(key, self.votes[key], fitted)
