@@ -60,7 +60,7 @@ describe('the shipped bundle', () => {
     const manifest = await readFile(join(SHIPPED, 'manifest.json'));
     expect(bundle.digest).toBe(createHash('sha256').update(manifest).digest('hex'));
     expect(bundle.defaultSpace.labels).toHaveLength(27);
-    expect([...bundle.spaces.keys()]).toEqual(['support', 'sentiment']);
+    expect([...bundle.spaces.keys()]).toEqual(['support', 'banking', 'assistant', 'sentiment']);
   });
 });
 
@@ -70,7 +70,7 @@ describe('a bundle is refused, with what is wrong and what to do, when', () => {
   });
 
   it('the default label space is not in it: the known ones are named', async () => {
-    expect(await refusal(SHIPPED, 'banking')).toMatch(/"banking".*REPLYMESH_DEFAULT_LABEL_SPACE.*support, sentiment/);
+    expect(await refusal(SHIPPED, 'elsewhere')).toMatch(/"elsewhere".*REPLYMESH_DEFAULT_LABEL_SPACE.*support, banking, assistant, sentiment/);
   });
 
   it('a file was changed', async () => {

@@ -83,8 +83,8 @@ describe('the inference service as a process', () => {
   });
 
   it('ends with 78 when its default label space is unknown', async () => {
-    const { code, stderr } = await launch({ REPLYMESH_DEFAULT_LABEL_SPACE: 'banking' }).ended;
-    expect([code, stderr]).toEqual([78, expect.stringContaining('support, sentiment')]);
+    const { code, stderr } = await launch({ REPLYMESH_DEFAULT_LABEL_SPACE: 'elsewhere' }).ended;
+    expect([code, stderr]).toEqual([78, expect.stringContaining('support, banking, assistant, sentiment')]);
   });
 
   it('prints its configuration without starting', async () => {
