@@ -10,6 +10,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Metadata, ServerError, Status } from 'nice-grpc';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
+import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { type Handlers, serve, startServer } from '../lib/server.js';
@@ -22,11 +23,12 @@ export const ISSUER = 'https://issuer.test';
 export const AUDIENCE = 'replymesh';
 const root = fileURLToPath(packageRoot);
 
-/** Methods of the three public services that a test answers itself; the others are UNIMPLEMENTED. */
+/** Methods of the public services that a test answers itself; the others are UNIMPLEMENTED. */
 export interface Answers {
   readonly query?: Partial<Handlers<typeof QueryServiceDefinition>>;
   readonly knowledge?: Partial<Handlers<typeof KnowledgeServiceDefinition>>;
   readonly feedback?: Partial<Handlers<typeof FeedbackServiceDefinition>>;
+  readonly models?: Partial<Handlers<typeof ModelServiceDefinition>>;
 }
 
 export interface TestEdge {
@@ -107,6 +109,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(QueryServiceDefinition, withDefaults(QueryServiceDefinition, answers.query)),
     serve(KnowledgeServiceDefinition, withDefaults(KnowledgeServiceDefinition, answers.knowledge)),
     serve(FeedbackServiceDefinition, withDefaults(FeedbackServiceDefinition, answers.feedback)),
+    serve(ModelServiceDefinition, withDefaults(ModelServiceDefinition, answers.models)),
   ]);
 }
 

@@ -107,6 +107,7 @@ function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, id
   return {
     REPLYMESH_SEED: 'on',
     REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
+    REPLYMESH_MODELS_DIR: join(options.dataDir, 'models'),
     ...options.env,
     ...identityEnv(identity),
     REPLYMESH_DATA_DIR: options.dataDir,

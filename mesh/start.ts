@@ -26,7 +26,7 @@ export const StartConfig = declare({
   dataDir: path({
     env: 'REPLYMESH_DATA_DIR',
     default: join(root, '.data'),
-    doc: 'Folder for the embedded database, keys, spool and logs.',
+    doc: 'Folder for the embedded database, keys, spool, bundles of models and logs.',
   }),
   logLevel,
 });

@@ -25,6 +25,18 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.RESOURCE_EXHAUSTED,
     message: (m: { queued: number }) => `All model workers are busy and ${m.queued} requests wait. Retry after the time in RetryInfo.`,
   },
+  BUNDLE_UNKNOWN: {
+    code: Status.NOT_FOUND,
+    message: (m: { digest: string }) => `The models folder has no bundle "${m.digest}". Add it first; ListBundles tells what is there.`,
+  },
+  BUNDLE_BROKEN: {
+    code: Status.FAILED_PRECONDITION,
+    message: (m: { digest: string; problem: string }) => `Bundle ${m.digest} cannot be served, and the one before goes on: ${m.problem}`,
+  },
+  NO_EARLIER_BUNDLE: {
+    code: Status.FAILED_PRECONDITION,
+    message: (_: None) => 'There was no other champion before this one. Promote the bundle that is to be served.',
+  },
   QUERY_NOT_FOUND: {
     code: Status.NOT_FOUND,
     message: (m: { id: string }) => `No query has the id "${m.id}".`,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Client, createChannel, createClient, Metadata } from 'nice-grpc';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
+import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { methods } from '../lib/contract.js';
 import { type Mesh, type MeshOptions, startMesh } from '../mesh/mesh.js';
@@ -14,6 +15,7 @@ export interface TestMesh {
   readonly queries: Client<typeof QueryServiceDefinition>;
   readonly knowledge: Client<typeof KnowledgeServiceDefinition>;
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
+  readonly models: Client<typeof ModelServiceDefinition>;
   readonly dataDir: string;
   readonly output: string[];
   /** Metadata with a token of this tenant and these scopes. */
@@ -56,6 +58,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     queries: createClient(QueryServiceDefinition, channel, authorized),
     knowledge: createClient(KnowledgeServiceDefinition, channel, authorized),
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
+    models: createClient(ModelServiceDefinition, channel, authorized),
     as: async (tenant, scopes = ALL_SCOPES) => ({
       metadata: Metadata({ authorization: `Bearer ${await mesh.keys.sign({ subject: 'test', tenant, scopes, ttlSeconds: 600 })}` }),
     }),

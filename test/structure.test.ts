@@ -145,7 +145,18 @@ const functionFaults = (of: Tree): string[] =>
 /** Same arguments, same result: what decides, counts or judges. Time, randomness and identifiers are arguments. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
   'services/gateway': ['decide', 'mask', 'bankAccounts', 'cardNumbers', 'phoneNumbers', 'summary'],
-  'services/inference': ['uncertainty', 'calibration', 'priority', 'dropout', 'evidence', 'sentiment', 'reading', 'wordPiece', 'onnxFile'],
+  'services/inference': [
+    'aliases',
+    'uncertainty',
+    'calibration',
+    'priority',
+    'dropout',
+    'evidence',
+    'sentiment',
+    'reading',
+    'wordPiece',
+    'onnxFile',
+  ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
   'services/context': ['rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'decisionRow'],
   cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],

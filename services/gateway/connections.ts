@@ -3,6 +3,7 @@ import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/gen
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { connect } from '../../lib/client.js';
 import type { ConfigOf } from '../../lib/config.js';
 import type { GatewayConfig } from './config.js';
@@ -18,6 +19,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     records: connect(ContextServiceDefinition, passedOn),
     knowledge: connect(KnowledgeServiceDefinition, passedOn),
     feedback: connect(FeedbackServiceDefinition, passedOn),
+    models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
     generator: connect(GeneratorServiceDefinition, generator),
   };

@@ -1,6 +1,7 @@
 import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../../gen/replymesh/v1/query_service.js';
 import { loadConfig } from '../../lib/config.js';
 import { serve, startServer } from '../../lib/server.js';
@@ -45,5 +46,6 @@ const server = await startServer(config, tokenPrincipal(config), [
   }),
   forward(KnowledgeServiceDefinition, to.knowledge.client),
   forward(FeedbackServiceDefinition, to.feedback.client),
+  forward(ModelServiceDefinition, to.models.client),
 ]);
 onShutdown([server, after, spool, to, telemetry]);

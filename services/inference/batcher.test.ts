@@ -3,7 +3,8 @@ import type { RetryInfo, RichServerError } from 'nice-grpc-error-details';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Task } from './batch.js';
 import { nextBatch } from './batcher.js';
-import { openParts, type Parts } from './inference.fixture.js';
+import { openParts } from './inference.fixture.js';
+import type { LoadedBundle } from './loadBundle.js';
 import type { RowResult } from './models.js';
 
 const never = new AbortController().signal;
@@ -65,7 +66,7 @@ describe('the next batch', () => {
 });
 
 describe('with real threads', () => {
-  let parts: Parts;
+  let parts: LoadedBundle;
   beforeAll(async () => {
     parts = await openParts({ workers: 1, maxQueued: 40, maxBatch: 8 });
   });

@@ -19,7 +19,10 @@ export interface Bundle {
   readonly defaultSpace: LabelSpace;
 }
 
-const MANIFEST = 'manifest.json';
+/** A manifest that keeps its rules; the files it declares were not looked at. */
+export type ReadManifest = Pick<Bundle, 'dir' | 'digest' | 'manifest'>;
+
+export const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -27,13 +30,7 @@ const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
  * @throws StartError that names the file or field and what to do
  */
 export async function openBundle(dir: string, defaultLabelSpace: string): Promise<Bundle> {
-  const root = await realpath(dir).catch(() =>
-    refuse(dir, 'the folder is not there. Set REPLYMESH_BUNDLE_DIR to a folder with manifest.json.'),
-  );
-  const bytes = await readInside(root, MANIFEST, MAX_MANIFEST_BYTES);
-  const manifest = parseManifest(root, bytes);
-  const contradictions = contradictionsIn(manifest);
-  if (contradictions.length > 0) refuse(root, `${MANIFEST}: ${contradictions.join(' ')} Train or fetch the bundle again.`);
+  const { dir: root, digest, manifest } = await readManifest(dir);
   for (const file of manifest.files) {
     const content = await readBundleFile(root, file);
     if (file.path.endsWith('.onnx')) refuseExternalData(root, file.path, content);
@@ -43,7 +40,19 @@ export async function openBundle(dir: string, defaultLabelSpace: string): Promis
   const defaultSpace =
     spaces.get(defaultLabelSpace) ??
     refuse(root, `it has no label space "${defaultLabelSpace}". Set REPLYMESH_DEFAULT_LABEL_SPACE to one of: ${known}.`);
-  return { dir: root, digest: sha256(bytes), manifest, spaces, defaultSpace };
+  return { dir: root, digest, manifest, spaces, defaultSpace };
+}
+
+/** Reads the manifest of the bundle in `dir` alone. @throws StartError that names the field and what to do */
+export async function readManifest(dir: string): Promise<ReadManifest> {
+  const root = await realpath(dir).catch(() =>
+    refuse(dir, 'the folder is not there. Set REPLYMESH_BUNDLE_DIR to a folder with manifest.json.'),
+  );
+  const bytes = await readInside(root, MANIFEST, MAX_MANIFEST_BYTES);
+  const manifest = parseManifest(root, bytes);
+  const contradictions = contradictionsIn(manifest);
+  if (contradictions.length > 0) refuse(root, `${MANIFEST}: ${contradictions.join(' ')} Train or fetch the bundle again.`);
+  return { dir: root, digest: sha256(bytes), manifest };
 }
 
 /** Reads one declared file and checks it; the worker that loads it does so again, so that a file changed in between is not run. */

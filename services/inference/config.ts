@@ -10,7 +10,19 @@ export const InferenceConfig = declare({
     env: 'REPLYMESH_BUNDLE_DIR',
     mustExist: true,
     default: fileURLToPath(new URL('models/default', packageRoot)),
-    doc: 'Folder of the bundle, with manifest.json.',
+    doc: 'Folder of the bundle, with manifest.json, that is served where the models folder names no other.',
+  }),
+  modelsDir: path({
+    env: 'REPLYMESH_MODELS_DIR',
+    optional: true,
+    doc: 'Folder of further bundles and of the name of the one to serve; replicas may share it. Only REPLYMESH_BUNDLE_DIR is served when not set.',
+  }),
+  modelsPollMs: integer({
+    env: 'REPLYMESH_MODELS_POLL_MS',
+    min: 50,
+    max: 3_600_000,
+    default: 1000,
+    doc: 'Pause between two looks whether the models folder names another bundle.',
   }),
   defaultLabelSpace: text({ env: 'REPLYMESH_DEFAULT_LABEL_SPACE', default: 'support', doc: 'Label space of requests that name none.' }),
   workers: integer({

@@ -5,40 +5,22 @@ import { background } from '../../lib/call.js';
 import { connect, type MeshClient } from '../../lib/client.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import { serve, startServer } from '../../lib/server.js';
-import { type Batcher, limitsOf, openBatcher } from './batcher.js';
-import { type Bundle, openBundle } from './bundle.js';
 import { openCache } from './cache.js';
 import { describeBundle } from './describeBundle.js';
 import { embed } from './embed.js';
 import { followWorkers } from './health.js';
-import { openInputs, type ReadText } from './inputs.js';
+import { type LoadedBundle, loadBundle } from './loadBundle.js';
 import { predict } from './predict.js';
 import { readingBytes } from './reading.js';
-import { openTokenizer, type Tokenize } from './tokenizer.js';
-import { startWorkers, type Workers } from './workers.js';
 
 /** Folder of the bundle that the repository ships. */
 export const SHIPPED = fileURLToPath(new URL('models/default', packageRoot));
 
-/** The parts of the service with the shipped bundle, as `main.ts` puts them together. */
-export interface Parts {
-  readonly bundle: Bundle;
-  readonly tokenize: Tokenize;
-  readonly read: ReadText;
-  readonly workers: Workers;
-  readonly batcher: Batcher;
-}
+/** The shipped bundle with its threads, as `main.ts` loads it. */
+export const openParts = (limits: { workers?: number; maxQueued?: number; maxBatch?: number } = {}): Promise<LoadedBundle> =>
+  loadBundle(SHIPPED, { defaultLabelSpace: 'support', workers: 1, maxQueued: 1024, maxBatch: 16, ...limits });
 
-export async function openParts(limits: { workers?: number; maxQueued?: number; maxBatch?: number } = {}): Promise<Parts> {
-  const bundle = await openBundle(SHIPPED, 'support');
-  const tokenize = await openTokenizer(bundle, bundle.manifest.tokenizer);
-  const read = await openInputs(bundle, tokenize);
-  const workers = await startWorkers(bundle, limits.workers ?? 1);
-  const batcher = openBatcher(workers, limitsOf(bundle.manifest, { maxQueued: limits.maxQueued ?? 1024, maxBatch: limits.maxBatch ?? 16 }));
-  return { bundle, tokenize, read, workers, batcher };
-}
-
-export interface ServedInference extends Parts {
+export interface ServedInference extends LoadedBundle {
   readonly port: number;
   readonly client: MeshClient<typeof InferenceServiceDefinition>;
   close(): Promise<void>;

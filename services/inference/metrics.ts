@@ -51,3 +51,15 @@ export const cacheLookups = new Counter({
   labelNames: ['result'],
   registers: [registry],
 });
+
+export const bundleSwaps = new Counter({
+  name: 'inference_bundle_swaps_total',
+  help: 'Times that another bundle took the place of the one served.',
+  registers: [registry],
+});
+
+export const bundleRefusals = new Counter({
+  name: 'inference_bundle_refusals_total',
+  help: 'Bundles that were to be served and could not be opened; the one before went on.',
+  registers: [registry],
+});

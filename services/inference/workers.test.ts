@@ -1,22 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Batch, Task } from './batch.js';
-import { openParts, type Parts } from './inference.fixture.js';
+import { openParts } from './inference.fixture.js';
+import type { LoadedBundle } from './loadBundle.js';
 import { startWorkers, WorkerLost } from './workers.js';
 
 // A thread is killed while it is idle, and then gets a batch: killing one whose session runs would take the test process down
 // (onnxruntime-node 1.30 throws through native code), which is also why the service itself never does.
 
 const never = new AbortController().signal;
-let parts: Parts | undefined;
+let parts: LoadedBundle | undefined;
 afterEach(async () => {
   await parts?.workers.close();
   parts = undefined;
 });
-const open = async (count: number): Promise<Parts> => {
+const open = async (count: number): Promise<LoadedBundle> => {
   parts = await openParts({ workers: count, maxBatch: 4 });
   return parts;
 };
-const tasks = ({ read }: Parts, count: number): Task[] =>
+const tasks = ({ read }: LoadedBundle, count: number): Task[] =>
   Array.from({ length: count }, (_, i) => ({ space: 'support', inputs: read(`where is order ${i}`), seed: [1, 2, 3, i], votes: false }));
 const batch = (): Batch => ({
   space: undefined,

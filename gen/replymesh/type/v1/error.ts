@@ -46,6 +46,12 @@ export enum ErrorReason {
   LABEL_SPACE_UNKNOWN = 20,
   /** INFERENCE_BUSY - Every model worker is busy and the queue is full. */
   INFERENCE_BUSY = 21,
+  /** BUNDLE_UNKNOWN - The models folder has no bundle of this digest. */
+  BUNDLE_UNKNOWN = 22,
+  /** BUNDLE_BROKEN - The bundle cannot be served; the one before goes on. */
+  BUNDLE_BROKEN = 23,
+  /** NO_EARLIER_BUNDLE - There was no other champion before this one. */
+  NO_EARLIER_BUNDLE = 24,
   /** QUERY_NOT_FOUND - No query has this id. */
   QUERY_NOT_FOUND = 30,
   /** ARTICLE_NOT_FOUND - No article has this id. */
@@ -127,6 +133,15 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 21:
     case "ERROR_REASON_INFERENCE_BUSY":
       return ErrorReason.INFERENCE_BUSY;
+    case 22:
+    case "ERROR_REASON_BUNDLE_UNKNOWN":
+      return ErrorReason.BUNDLE_UNKNOWN;
+    case 23:
+    case "ERROR_REASON_BUNDLE_BROKEN":
+      return ErrorReason.BUNDLE_BROKEN;
+    case 24:
+    case "ERROR_REASON_NO_EARLIER_BUNDLE":
+      return ErrorReason.NO_EARLIER_BUNDLE;
     case 30:
     case "ERROR_REASON_QUERY_NOT_FOUND":
       return ErrorReason.QUERY_NOT_FOUND;
@@ -201,6 +216,12 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_LABEL_SPACE_UNKNOWN";
     case ErrorReason.INFERENCE_BUSY:
       return "ERROR_REASON_INFERENCE_BUSY";
+    case ErrorReason.BUNDLE_UNKNOWN:
+      return "ERROR_REASON_BUNDLE_UNKNOWN";
+    case ErrorReason.BUNDLE_BROKEN:
+      return "ERROR_REASON_BUNDLE_BROKEN";
+    case ErrorReason.NO_EARLIER_BUNDLE:
+      return "ERROR_REASON_NO_EARLIER_BUNDLE";
     case ErrorReason.QUERY_NOT_FOUND:
       return "ERROR_REASON_QUERY_NOT_FOUND";
     case ErrorReason.ARTICLE_NOT_FOUND:

@@ -1,0 +1,121 @@
+import { Fault, StartError } from '../../lib/errors.js';
+import { log } from '../../lib/log.js';
+import type { Closable } from '../../lib/shutdown.js';
+import { fail, fault } from '../errors.js';
+import { type Aliases, promoted, rolledBack } from './aliases.js';
+import { withoutFolder } from './describeModels.js';
+import { followChampion } from './followChampion.js';
+import type { LoadedBundle } from './loadBundle.js';
+import { bundleRefusals } from './metrics.js';
+import { type Registry, requireDigest } from './registry.js';
+import { type Serving, serveBundle } from './serving.js';
+import { openTurns } from './turns.js';
+
+/** Keeps the champion of the models folder served, whoever names it: a call here, another replica, or somebody who edits the file. */
+export interface Champion extends Closable {
+  readonly serving: Serving;
+  /**
+   * Makes a bundle the champion and resolves when it is served. What has begun goes on when `signal` fires.
+   * @throws Fault BUNDLE_UNKNOWN, BUNDLE_BROKEN; nothing has changed then
+   */
+  promote(digest: string, signal: AbortSignal): Promise<void>;
+  /** Goes back to the latest champion before this one that can be served. @throws Fault NO_EARLIER_BUNDLE, BUNDLE_BROKEN; nothing has changed then */
+  rollBack(signal: AbortSignal): Promise<void>;
+}
+
+interface Parts {
+  readonly registry: Registry;
+  readonly load: (dir: string) => Promise<LoadedBundle>;
+  /** Pause between two looks at the folder, milliseconds. */
+  readonly pollMs: number;
+}
+
+/** Serves the champion; one that is broken stands back for those before it, and these for the shipped bundle. @throws StartError when none can be served */
+export async function openChampion({ registry, load, pollMs }: Parts): Promise<Champion> {
+  const loadDigest = (digest: string): Promise<LoadedBundle> => loadKnown(registry, load, digest);
+  const serving = serveBundle(await loadFirst(registry, loadDigest));
+  const turns = openTurns();
+  const follower = followChampion({ registry, serving, loadDigest, turns, pollMs });
+  const change = changeTo(registry, serving, loadDigest);
+
+  const promote = async (digest: string): Promise<void> => {
+    const current = await registry.aliases();
+    if ((await registry.folderOf(digest)) === undefined) fail('BUNDLE_UNKNOWN', { digest });
+    const next = promoted(current, digest);
+    if (next !== current || serving.bundle.digest !== digest) await change(next);
+  };
+  const rollBack = async (): Promise<void> => {
+    let next = rolledBack(await registry.aliases()) ?? fail('NO_EARLIER_BUNDLE', {});
+    for (;;) {
+      try {
+        return await change(next);
+      } catch (error) {
+        const before = rolledBack(next);
+        if (!isBroken(error) || !before) throw error;
+        next = before;
+      }
+    }
+  };
+  return {
+    serving,
+    promote: (digest, signal) => turns.take(() => promote(digest), signal),
+    rollBack: (signal) => turns.take(rollBack, signal),
+    close: async () => {
+      follower.close();
+      await turns.done();
+      await serving.close();
+    },
+  };
+}
+
+/** Opens the new champion before anything says that it is one, so that a broken one changes nothing. */
+function changeTo(registry: Registry, serving: Serving, loadDigest: (digest: string) => Promise<LoadedBundle>) {
+  const refuse = (digest: string, error: unknown): never => {
+    if (!(error instanceof StartError)) throw error;
+    bundleRefusals.inc();
+    log.error({ digest, error }, 'a bundle was refused, the one before goes on');
+    throw fault('BUNDLE_BROKEN', { digest, problem: withoutFolder(error.message) });
+  };
+  return async (next: Aliases): Promise<void> => {
+    const { champion } = next;
+    const loaded = serving.bundle.digest === champion ? undefined : await loadDigest(champion).catch((e: unknown) => refuse(champion, e));
+    try {
+      // Kept, so that there is a way back to the shipped bundle when a new version of Replymesh has brought another one.
+      await registry.add(serving.bundle).catch((error: unknown) => log.warn({ error }, 'the bundle served until now could not be kept'));
+      await registry.writeAliases(next);
+    } catch (error) {
+      await loaded?.workers.close();
+      throw error;
+    }
+    if (loaded) serving.swap(loaded);
+  };
+}
+
+const isBroken = (error: unknown): boolean => error instanceof Fault && error.reason === 'BUNDLE_BROKEN';
+
+/** @throws StartError when there is none, or it is not what it is named for, or cannot be opened */
+async function loadKnown(registry: Registry, load: Parts['load'], digest: string): Promise<LoadedBundle> {
+  const { dir } = await registry.manifestOf(digest);
+  const loaded = await load(dir);
+  try {
+    return { ...loaded, bundle: requireDigest(loaded.bundle, digest) };
+  } catch (error) {
+    await loaded.workers.close();
+    throw error;
+  }
+}
+
+async function loadFirst(registry: Registry, loadDigest: (digest: string) => Promise<LoadedBundle>): Promise<LoadedBundle> {
+  const { champion, history } = await registry.aliases();
+  for (const digest of new Set([champion, ...history.toReversed()])) {
+    if (digest === registry.shippedDigest) break;
+    try {
+      return await loadDigest(digest);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      bundleRefusals.inc();
+      log.error({ digest, error }, 'the champion was refused at start: one before it is tried');
+    }
+  }
+  return loadDigest(registry.shippedDigest);
+}
