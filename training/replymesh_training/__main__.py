@@ -12,10 +12,14 @@ from pathlib import Path
 import torch
 
 from replymesh_training import few_shot, manifest, own_space, parity, pipeline, stages
+from replymesh_training.checkpoints import CheckpointError
 from replymesh_training.config import RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
 from replymesh_training.own_members import OwnConfig, Report
 from replymesh_training.rows import NATURAL
+
+ROBERTA_LEARNING_RATE = 3e-5
+"""Of those that Liu et al. 2019 tune a finished RoBERTa with; the one of an encoder that starts from nothing would undo it."""
 
 SHIPPED = Path(__file__).parents[2] / "models" / "default"
 
@@ -28,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150 and banking77")
     whole.add_argument("--out", type=Path, required=True, help="the bundle's folder; replaced as a whole")
     whole.add_argument("--work", type=Path, default=Path(".cache/training"), help="folder of the stages, from which a run resumes")
+    whole.add_argument("--byte-checkpoint", type=Path, help="folder of a RoBERTa from which the byte-level encoder starts; default: from nothing")
     whole.add_argument("--parity", type=Path, help="also write golden answers of the bundle to this file")
     whole.add_argument("--quick", action="store_true", help="random weights, few layers, few rows: tests the path, not the model")
     space = commands.add_parser("space", help="a team's own label space, on the trunk of a finished bundle")
@@ -54,8 +59,10 @@ def parser() -> argparse.ArgumentParser:
 def train(chosen: argparse.Namespace, report: Report) -> None:
     """The whole bundle."""
     config = quick_config(chosen.seed) if chosen.quick else RunConfig(seed=chosen.seed)
+    if chosen.byte_checkpoint is not None:
+        config = replace(config, byte=replace(config.byte, learning_rate=ROBERTA_LEARNING_RATE))
     checkpoint = chosen.checkpoint or stages.default_checkpoint()
-    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report)
+    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report, chosen.byte_checkpoint)
     if chosen.parity is not None:
         texts = parity.read_texts(NATURAL / "parity-texts.json")
         parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))
@@ -106,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         {"train": train, "space": space, "few-shot": measure}[chosen.command](chosen, report)
-    except (DataError, manifest.ManifestError, FileNotFoundError) as error:
+    except (DataError, CheckpointError, manifest.ManifestError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

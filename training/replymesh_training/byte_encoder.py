@@ -72,12 +72,14 @@ def logits_of(model: ByteEncoder, ids: Sequence[Sequence[int]]) -> np.ndarray:
 
 def train_byte_encoder(
     ids: Sequence[Sequence[int]], labels: np.ndarray, teacher: np.ndarray, encoder: EncoderConfig, config: ByteConfig, seed: int,
-    report: Callable[[str], None],
+    report: Callable[[str], None], start: Callable[[ByteEncoder], None] | None = None,
 ) -> ByteEncoder:  # fmt: skip
-    """Trained on the labels (n,) and the teacher's logits (n, labels)."""
+    """Trained on the labels (n,) and the teacher's logits (n, labels). start: fills in the weights of a checkpoint first."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = ByteEncoder(encoder, teacher.shape[1])
+    if start is not None:
+        start(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     steps = config.epochs * math.ceil(len(ids) / config.batch_size)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step + 1, steps, max(1, round(steps * 0.1))))

@@ -13,11 +13,13 @@ from sklearn.ensemble import RandomForestClassifier
 from tokenizers import Tokenizer
 
 from replymesh_training.byte_encoder import ByteEncoder, encoder_config, logits_of, train_byte_encoder
+from replymesh_training.checkpoints import ByteStart
 from replymesh_training.config import RunConfig, SpaceConfig, TreesConfig
 from replymesh_training.features import TextFeatures
 from replymesh_training.finetune import Ragged
 from replymesh_training.graphs import LEAST_SHARE
 from replymesh_training.linear import LinearModel, fit_linear
+from replymesh_training.minilm import EncoderConfig
 from replymesh_training.neighbours import Neighbours, spread
 from replymesh_training.projection import Projection, fit_projection
 from replymesh_training.stages import Encoder, load_top, make_top, top_logits
@@ -80,9 +82,13 @@ def distances(known: Array, labels: Array, embedding: Array, config: RunConfig) 
     return np.concatenate(parts)
 
 
-def fit_byte_encoder(rows: Rows, teacher: Array, tokenizer: Tokenizer, config: RunConfig, report: object) -> ByteEncoder:
-    sizes = encoder_config(config.byte, tokenizer.get_vocab_size(), config.byte.max_tokens)
-    return train_byte_encoder(rows.byte_ids, rows.labels, teacher, sizes, config.byte, config.seed, report)  # type: ignore[arg-type]
+def byte_sizes(tokenizer: Tokenizer, config: RunConfig, start: ByteStart | None) -> EncoderConfig:
+    return start.checkpoint.config if start else encoder_config(config.byte, tokenizer.get_vocab_size(), config.byte.max_tokens)
+
+
+def fit_byte_encoder(rows: Rows, teacher: Array, tokenizer: Tokenizer, config: RunConfig, start: ByteStart | None, report: object) -> ByteEncoder:
+    sizes, fill = byte_sizes(tokenizer, config, start), start.fill if start else None
+    return train_byte_encoder(rows.byte_ids, rows.labels, teacher, sizes, config.byte, config.seed, report, fill)  # type: ignore[arg-type]
 
 
 def byte_ids(tokenizer: Tokenizer, texts: Sequence[str], config: RunConfig) -> list[list[int]]:
@@ -103,8 +109,9 @@ def fold_tops(folder: Path, rows: Rows, folds: Array, classes: int, encoder: Enc
 
 
 def fold_votes(
-    tops: Path, rows: Rows, folds: Array, classes: int, tokenizer: Tokenizer, encoder: Encoder, space: SpaceConfig, config: RunConfig, report: object
-) -> dict[str, Array]:
+    tops: Path, rows: Rows, folds: Array, classes: int, tokenizer: Tokenizer, encoder: Encoder, space: SpaceConfig, config: RunConfig,
+    start: ByteStart | None, report: object,
+) -> dict[str, Array]:  # fmt: skip
     """Out-of-fold logits (n, labels) of each member of the space, and `distance` (n, 1)."""
     out = {name: np.zeros((len(folds), classes), np.float32) for name in space.members} | {"distance": np.zeros((len(folds), 1), np.float32)}
     for fold in range(config.folds):
@@ -119,7 +126,7 @@ def fold_votes(
             found |= fit_forests(fitted, config.trees, config.seed).logits(asked, classes)
         if "roberta" in space.members:
             # The teacher of a fold has not seen that fold either.
-            student = fit_byte_encoder(fitted, top_logits(top, fitted.hidden), tokenizer, config, report)
+            student = fit_byte_encoder(fitted, top_logits(top, fitted.hidden), tokenizer, config, start, report)
             found["roberta"] = logits_of(student, asked.byte_ids)
         for name in out:
             out[name][outside] = found[name]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 Weights = dict[str, np.ndarray]
@@ -28,6 +27,8 @@ class EncoderConfig:
     inner_width: int = 1536
     layers: int = 6
     lower_layers: int = 4  # shared by all spaces; the rest is the top
+    norm_eps: ClassVar[float] = 1e-12
+    """Of all layer norms; BERT's. A checkpoint of another family says so by `CheckpointConfig`."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -45,7 +46,7 @@ class Embeddings(nn.Module):
         super().__init__()
         self.word = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Parameter(torch.zeros(config.positions, config.width))
-        self.norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
 
     def forward(self, input_ids: Tensor) -> Tensor:
         hidden: Tensor = self.norm(self.word(input_ids) + self.position[: input_ids.shape[1]])
@@ -61,10 +62,10 @@ class Layer(nn.Module):
         self.head_width = config.width // config.heads
         self.query_key_value = nn.Linear(config.width, 3 * config.width)
         self.attended = nn.Linear(config.width, config.width)
-        self.attended_norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.attended_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.inner = nn.Linear(config.width, config.inner_width)
         self.outer = nn.Linear(config.inner_width, config.width)
-        self.outer_norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.outer_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
 
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         """hidden: (batch, tokens, width); bias: (batch, 1, 1, tokens), added to the attention scores."""
@@ -113,30 +114,6 @@ class Trunk(nn.Module):
         hidden = self.lower(self.embeddings(input_ids), attention_mask)
         pooled = mean_pool(self.top(hidden, attention_mask), attention_mask)
         return hidden, nn.functional.normalize(pooled, dim=-1)
-
-
-def load_weights(path: Path) -> Weights:
-    """Arrays of a safetensors checkpoint by name. FileNotFoundError when it is not there."""
-    return dict(load_file(path))
-
-
-def layers_in(weights: Weights) -> int:
-    """How many transformer layers the checkpoint holds."""
-    return 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
-
-
-def config_of(weights: Weights, heads: int, lower_layers: int) -> EncoderConfig:
-    """Sizes read from a checkpoint's arrays; `heads` is the one size that no array tells."""
-    words = weights["embeddings.word_embeddings.weight"]
-    return EncoderConfig(
-        vocabulary=words.shape[0],
-        positions=weights["embeddings.position_embeddings.weight"].shape[0],
-        width=words.shape[1],
-        heads=heads,
-        inner_width=weights["encoder.layer.0.intermediate.dense.weight"].shape[0],
-        layers=layers_in(weights),
-        lower_layers=lower_layers,
-    )
 
 
 _QUERY_KEY_VALUE = ("attention.self.query", "attention.self.key", "attention.self.value")

@@ -14,7 +14,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from replymesh_training import bundle, export, graphs, members, stages
-from replymesh_training.byte_encoder import encoder_config, load_byte_encoder, save_byte_encoder, train_tokenizer
+from replymesh_training.byte_encoder import load_byte_encoder, save_byte_encoder, train_tokenizer
+from replymesh_training.checkpoints import ByteStart, open_byte_start
 from replymesh_training.config import META, RunConfig, SpaceConfig
 from replymesh_training.data import read_rows, sha256_of
 from replymesh_training.ensemble import fit_pool, temperatures_of, those_that_earn
@@ -48,6 +49,7 @@ class Run:
     checkpoint: Path
     encoder: Encoder
     work: Workspace
+    byte_start: ByteStart | None = None
 
     @property
     def width(self) -> int:
@@ -76,7 +78,11 @@ def make_trunk(run: Run) -> Path:
 
 
 def make_byte_tokenizer(run: Run, rows: Mapping[str, SpaceRows]) -> Path:
-    """The byte-level BPE, of all spaces' training texts."""
+    """The byte-level BPE: of all spaces' training texts, or that of the checkpoint which the byte-level encoder starts from."""
+    start = run.byte_start
+    if start is not None:
+        key = [sha256_of(start.folder / name) for name in ("tokenizer.json", "model.safetensors", "config.json")]
+        return run.work.stage("byte-tokenizer", key, lambda f: start.write_tokenizer(f / "byte_tokenizer.json"))
     texts = [text for own in rows.values() for text in texts_of(own.train)]
     size = run.config.byte.vocabulary
     return run.work.stage("byte-tokenizer", [size, texts], lambda f: train_tokenizer(texts, size).save(str(f / "byte_tokenizer.json"), pretty=False))
@@ -156,7 +162,9 @@ class Making:
 
         def make(folder: Path) -> None:
             config = self.run.config
-            votes = members.fold_votes(self.fold_tops, self.train, self.folds, self.classes, self.tokenizer, self.run.encoder, self.space, config, self.report)
+            votes = members.fold_votes(
+                self.fold_tops, self.train, self.folds, self.classes, self.tokenizer, self.run.encoder, self.space, config, self.run.byte_start, self.report
+            )
             np.savez(folder / "votes.npz", **votes)  # type: ignore[arg-type]
 
         folder = self.stage("fold-votes", [self.fold_tops, *self.member_key], make)
@@ -173,7 +181,8 @@ class Making:
 
         def make(folder: Path) -> None:
             teacher = self.fold_votes["minilm"]
-            save_byte_encoder(members.fit_byte_encoder(self.train, teacher, self.tokenizer, self.run.config, self.report), folder)
+            model = members.fit_byte_encoder(self.train, teacher, self.tokenizer, self.run.config, self.run.byte_start, self.report)
+            save_byte_encoder(model, folder)
 
         return self.stage("byte", [self.fold_tops, self.byte_tokenizer, asdict(self.run.config.byte)], make)
 
@@ -224,7 +233,7 @@ class Making:
                 feeds.append({"hidden": hidden, "attention_mask": mask, f"{name}.dropout_mask": np.ones((1, 1, self.run.width), np.uint8)})
             export.save(quantize(top, feeds), folder / "top.onnx")
             if "roberta" in self.space.members:
-                sizes = encoder_config(config.byte, self.tokenizer.get_vocab_size(), config.byte.max_tokens)
+                sizes = members.byte_sizes(self.tokenizer, config, self.run.byte_start)
                 byte = graphs.byte_graph(name, load_byte_encoder(self.byte, sizes, self.classes))
                 export.save(byte, folder / "byte.fp32.onnx")
                 for row in members.byte_ids(self.tokenizer, self.typical, config):
@@ -351,9 +360,12 @@ class Making:
         return Space(self.graphs, entry)
 
 
-def run_pipeline(config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
-    """The bundle at `out`; its manifest. DataError, ManifestError."""
-    run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report))
+def run_pipeline(
+    config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None], byte_checkpoint: Path | None = None
+) -> dict[str, Any]:
+    """The bundle at `out`; its manifest. byte_checkpoint: folder of a RoBERTa. DataError, ManifestError, CheckpointError."""
+    start = open_byte_start(byte_checkpoint, config.byte.max_tokens) if byte_checkpoint else None
+    run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report), start)
     rows = {s.name: space_rows(data, s.source, config.most_train, config.most_foreign, config.seed) for s in config.spaces}
     trunk, byte_tokenizer = make_trunk(run), make_byte_tokenizer(run, rows)
     spaces = {s.name: Making(run, s, rows[s.name], trunk, byte_tokenizer).finish() for s in config.spaces}

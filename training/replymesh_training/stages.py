@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from replymesh_training import export, minilm
+from replymesh_training.checkpoints import open_checkpoint
 from replymesh_training.config import RunConfig, TuneConfig
 from replymesh_training.finetune import Ragged, pooled_rows, tune_top
 from replymesh_training.progress import shown
@@ -40,12 +41,12 @@ class Encoder:
 
 
 def open_encoder(config: RunConfig, checkpoint: Path) -> Encoder:
-    """The checkpoint, or random weights of the same architecture with fewer layers in a quick run."""
+    """The checkpoint, or random weights of the same architecture with fewer layers in a quick run. CheckpointError."""
     if config.quick:
         sizes = minilm.EncoderConfig(layers=config.lower_layers + 1, lower_layers=config.lower_layers, heads=config.heads)
         return Encoder(minilm.random_weights(sizes, config.seed), sizes)
-    weights = minilm.load_weights(checkpoint / "model.safetensors")
-    return Encoder(weights, minilm.config_of(weights, config.heads, config.lower_layers))
+    found = open_checkpoint(checkpoint, "--checkpoint", config.lower_layers)
+    return Encoder(found.weights, found.config)
 
 
 def frozen_top(encoder: Encoder) -> minilm.Stack:
