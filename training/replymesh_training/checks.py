@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ GRAM = 4
 LEAST_ALIKE = 0.7
 """Jaccard similarity of their pieces from which two texts count as near copies; 18 % of Banking77's test rows have one among its training rows."""
 _PIECES = 1 << 20
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 128  # times the known rows: pairs held at once
 
 
 def plain(text: str) -> str:
@@ -46,23 +46,36 @@ class Pair:
     alike: float  # 1 for the same text, else the Jaccard similarity of the pieces
 
 
-def near_copies(asked: Sequence[str], known: Sequence[str]) -> list[Pair]:
-    """Of each asked text that is like a known one, the pair with the most similar known text. Broder 1997."""
+def _alike(asked: Sequence[str], known: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Some asked rows at a time: places of asked and known texts that are near copies, and how alike they are."""
     some, all_known = _pieces(asked), _pieces(known)
     transposed, sizes = all_known.T.tocsr(), np.diff(all_known.indptr)
-    pairs = []
     for start in range(0, len(asked), _ROWS_AT_ONCE):
         part = some[start : start + _ROWS_AT_ONCE]
         shared = (part @ transposed).tocoo()
-        own = np.diff(part.indptr)[shared.row]
-        alike = shared.data / (own + sizes[shared.col] - shared.data)
+        alike = shared.data / (np.diff(part.indptr)[shared.row] + sizes[shared.col] - shared.data)
         near = alike >= LEAST_ALIKE
-        best: dict[int, Pair] = {}
-        for row, column, value in zip(shared.row[near] + start, shared.col[near], alike[near], strict=True):
-            if int(row) not in best or best[int(row)].alike < value:
-                best[int(row)] = Pair(int(row), int(column), float(value))
-        pairs += [best[row] for row in sorted(best)]
-    return pairs
+        yield shared.row[near] + start, shared.col[near], alike[near]
+
+
+def _most_alike(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> list[Pair]:
+    best: dict[int, Pair] = {}
+    for row, column, value in zip(*found, strict=True):
+        if int(row) not in best or best[int(row)].alike < value:
+            best[int(row)] = Pair(int(row), int(column), float(value))
+    return [best[row] for row in sorted(best)]
+
+
+def near_copies(asked: Sequence[str], known: Sequence[str]) -> list[Pair]:
+    """Of each asked text that is like a known one, the pair with the most similar known text. Broder 1997."""
+    return [pair for found in _alike(asked, known) for pair in _most_alike(found)]
+
+
+def near_to(asked: Sequence[str], known: Sequence[str]) -> np.ndarray:
+    """bool (asked,): which of them are near copies of a known text."""
+    near = np.zeros(len(asked), bool)
+    near[[pair.first for pair in near_copies(asked, known)]] = True
+    return near
 
 
 def same_text(rows: Sequence[Row]) -> np.ndarray:
@@ -90,18 +103,24 @@ def label_noise(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def near_copies_within(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Pairs of different texts that are near copies, under whatever labels; each pair once."""
+    """Pairs of different texts that are near copies, under whatever labels: each text with the most similar one of those before it."""
     firsts = [group[0] for group in _by_text(rows).values()]
-    pieces = _pieces([row.text for row in firsts])
-    transposed, sizes = pieces.T.tocsr(), np.diff(pieces.indptr)
-    found = []
-    for start in range(0, len(firsts), _ROWS_AT_ONCE):
-        part = pieces[start : start + _ROWS_AT_ONCE]
-        shared = (part @ transposed).tocoo()
-        alike = shared.data / (np.diff(part.indptr)[shared.row] + sizes[shared.col] - shared.data)
-        chosen = (alike >= LEAST_ALIKE) & (shared.col > shared.row + start)
-        found += [(firsts[int(a) + start], firsts[int(b)]) for a, b in zip(shared.row[chosen], shared.col[chosen], strict=True)]
-    return found
+    texts = [row.text for row in firsts]
+    pairs = []
+    for asked, known, alike in _alike(texts, texts):
+        earlier = known < asked
+        pairs += _most_alike((asked[earlier], known[earlier], alike[earlier]))
+    return [(firsts[pair.second], firsts[pair.first]) for pair in pairs]
+
+
+def near_to_another(rows: Sequence[Row]) -> np.ndarray:
+    """bool (n,): which rows are near copies of a row with another text."""
+    numbers = same_text(rows)
+    texts = [group[0].text for group in _by_text(rows).values()]
+    near = np.zeros(len(texts), bool)
+    for asked, known, _ in _alike(texts, texts):
+        near[asked[asked != known]] = True
+    return np.asarray(near[numbers])
 
 
 def _lines(rows: Sequence[Row]) -> str:

@@ -181,6 +181,14 @@ def figures(prefix: str, votes: Votes, fitted: Calibration) -> dict[str, float]:
     return {f"{prefix}.{name}": float(value) for name, value in found.items()}
 
 
+def apart_from_copies(prefix: str, votes: Votes, near: Array, fitted: Calibration) -> dict[str, float]:
+    """How many rows have a near copy among those that were trained on, and the accuracy on the others. near: bool (n,)."""
+    found = {f"{prefix}.rows_with_near_copies": float(near.sum())}
+    if not near.all():
+        found[f"{prefix}.accuracy_without_near_copies"] = metrics.accuracy(fitted.pool.probabilities(votes.members)[~near], votes.labels[~near])
+    return found
+
+
 def ablation(prefix: str, votes: Votes, fit: Votes, fitted: Calibration) -> dict[str, float]:
     """The pool without each of its members, weighed anew on the rows it was fitted on; and with each that was left out."""
     found, names = {}, list(fitted.pool.weights)

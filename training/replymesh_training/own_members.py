@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ from replymesh_training.config import LinearConfig, RunConfig
 from replymesh_training.cosine import CosineConfig, tune_cosine
 from replymesh_training.data import DataError, stratified_split
 from replymesh_training.ensemble import fit_pool, temperatures_of
-from replymesh_training.evaluate import Calibration, Scope, Votes, figures, fit_scope, join
+from replymesh_training.evaluate import Calibration, Scope, Votes, apart_from_copies, figures, fit_scope, join
 from replymesh_training.finetune import pooled_rows
 from replymesh_training.folds import fold_of
 from replymesh_training.linear import LinearModel, fit_linear
 from replymesh_training.masks import training_masks
 from replymesh_training.members import Rows, distances
-from replymesh_training.metrics import accuracy, energy
+from replymesh_training.metrics import energy
 from replymesh_training.spaces import TunedTop
 from replymesh_training.stages import Encoder
 
@@ -59,10 +59,14 @@ class Fitted:
     known: Array
     known_labels: Array
 
+    def nearest(self, config: OwnConfig) -> int:
+        """Neighbours that a distance is the mean of; all rows where there are fewer."""
+        return min(config.run.nearest, len(self.known))
+
     def votes(self, rows: Rows, texts: Sequence[str], config: OwnConfig) -> Votes:
         """What they say of rows with these texts."""
         members = {"logistic_regression": self.regression.logits(rows.embedding, rows.features)}
-        distance = distances(self.known, self.known_labels, rows.embedding, config.run)
+        distance = distances(self.known, self.known_labels, rows.embedding, replace(config.run, nearest=self.nearest(config)))
         if self.top is None:
             return Votes(members, rows.labels, None, distance)
         mc = config.run.monte_carlo
@@ -150,11 +154,8 @@ def calibrated(held: Votes, outside: Votes | None, config: OwnConfig) -> Calibra
 
 def held_figures(held: Votes, near: Array, fitted: Calibration, coverage: float) -> dict[str, float]:
     """Figures of the held-out rows. near: bool (n,), rows with a near copy among the others, without which the accuracy is given again."""
-    found = figures("held", held, fitted)
+    found = figures("held", held, fitted) | apart_from_copies("held", held, near, fitted)
     p = fitted.pool.probabilities(held.members)
-    found["held.rows_with_near_copies"] = float(near.sum())
-    if not near.all():
-        found["held.accuracy_without_near_copies"] = accuracy(p[~near], held.labels[~near])
     halves = np.arange(len(held.labels)) % 2
     if fitted.least_probability is not None and int(np.ceil(((halves == 0).sum()) * coverage)) < (halves == 1).sum():
         # The sets that are served are fitted on all rows; how often they hold the truth is told by halves that did not fit them.

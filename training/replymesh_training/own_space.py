@@ -16,10 +16,9 @@ import numpy as np
 
 from replymesh_training import bundle, card, checks, export, graphs, manifest, stages
 from replymesh_training.data import DataError, Row, label_indices, read_rows, sha256_of
-from replymesh_training.evaluate import figures
+from replymesh_training.evaluate import apart_from_copies, figures
 from replymesh_training.features import features_of
 from replymesh_training.members import Rows
-from replymesh_training.metrics import accuracy
 from replymesh_training.minilm import mean_pool
 from replymesh_training.neighbours import spread
 from replymesh_training.own_members import Fitted, OwnConfig, Report, calibrated, fit_and_hold_out, held_figures
@@ -36,7 +35,7 @@ RESERVED = "sentiment"
 """Every message is read in this space, whatever else it is asked about; a space of that name would change all answers."""
 MOST_LABELS = 1000
 LEAST_TEXTS = 2
-ALIKE = 0.95
+ALIKE = 0.98
 """Mean cosine from which a checkpoint's top layers are taken for those that the trunk was made of; the trunk's 8 bits leave .999."""
 
 
@@ -114,7 +113,7 @@ def rows_of(texts: Sequence[str], labels: Array, base: Path, max_tokens: int, fo
 def write_graphs(folder: Path, name: str, fitted: Fitted, base: Path, typical: Sequence[str], max_tokens: int, config: OwnConfig) -> list[str]:
     """heads.onnx, and top.onnx with 8 bits where one was tuned; their names in the order in which they run."""
     kept = spread(fitted.known, fitted.known_labels, config.run.most_neighbours, config.run.seed)
-    heads = [graphs.neighbours_graph(name, fitted.known[kept], config.run.nearest), graphs.linear_graph(name, fitted.regression)]
+    heads = [graphs.neighbours_graph(name, fitted.known[kept], fitted.nearest(config)), graphs.linear_graph(name, fitted.regression)]
     export.save(graphs.joined(heads, [f"{name}.distance", f"{name}.logistic_regression.logits"]), folder / "heads.onnx")
     if fitted.top is None:
         return ["heads"]
@@ -195,17 +194,11 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
             theirs = rows_of(texts_of(outside), np.full(len(outside), -1), request.base, max_tokens, work / "outside")
             foreign = fitted.votes(theirs, texts_of(outside), config)
         fit = calibrated(held, foreign, config)
-        alike = {checks.plain(row.text) for pair in checks.near_copies_within(rows) for row in pair}
-        near = np.array([checks.plain(texts[place]) in alike for place in places])
-        found = held_figures(held, near, fit, config.run.calibration.coverage)
+        found = held_figures(held, checks.near_to_another(rows)[places], fit, config.run.calibration.coverage)
         if asked:
             answers = fitted.votes(rows_of(texts_of(asked), label_indices(asked, labels), request.base, max_tokens, work / "held"), texts_of(asked), config)
             found |= figures("test", answers, fit)
-            copies = {pair.first for pair in checks.near_copies(texts_of(asked), texts)}
-            apart = np.array([place not in copies for place in range(len(asked))])
-            found["test.rows_with_near_copies"] = float(len(copies))
-            if apart.any():
-                found["test.accuracy_without_near_copies"] = accuracy(fit.pool.probabilities(answers.members)[apart], answers.labels[apart])
+            found |= apart_from_copies("test", answers, checks.near_to(texts_of(asked), texts), fit)
         made = work / "graphs"
         some = np.arange(len(texts))[:: max(1, len(texts) // stages.CALIBRATION_TEXTS)][: stages.CALIBRATION_TEXTS]
         typical = [texts[place] for place in some]
