@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from replymesh_training import bundle, export, graphs, members, stages
+from replymesh_training import bundle, checks, export, graphs, members, stages
 from replymesh_training.byte_encoder import load_byte_encoder, save_byte_encoder, train_tokenizer
 from replymesh_training.checkpoints import ByteStart, open_byte_start
 from replymesh_training.config import META, RunConfig, SpaceConfig
 from replymesh_training.data import read_rows, sha256_of
 from replymesh_training.ensemble import fit_pool, temperatures_of, those_that_earn
-from replymesh_training.evaluate import Calibration, Votes, ablation, calibrate, figures, join
+from replymesh_training.evaluate import Calibration, Votes, ablation, apart_from_copies, calibrate, figures, join
 from replymesh_training.features import features_of
 from replymesh_training.folds import fold_of
 from replymesh_training.linear import load_linear
@@ -325,6 +325,8 @@ class Making:
         found: dict[str, float] = {}
         for key in self.rows.held:
             found |= figures(key, self.votes[key], fitted)
+        near = checks.near_to(texts_of(self.rows.held["test"]), texts_of(self.rows.train))
+        found |= apart_from_copies("test", self.votes["test"], near, fitted)
         found |= ablation("valid", whole, whole, fitted) | ablation("test", self.votes["test"], whole, fitted)
         found |= {f"left_out.{name}.gain": gain for name, gain in (self.earned[1] | dict(fitted.left_out)).items()}
         if fitted.scope is not None:
