@@ -19,7 +19,8 @@ from replymesh_training.tokens import batches_by_length
 
 @dataclass(frozen=True)
 class CosineConfig:
-    """Tried on rows of Banking77's training split that were not among the ten of each label."""
+    """Tried on one draw of ten rows a label of Banking77, judged by training rows that were not drawn: rates of 1e-4 to 4e-4, scales of 8 to 20,
+    6 to 10 epochs and averaged fits are within half a point of each other once pooled; more dropout costs as much."""
 
     epochs: int = 8
     least_steps: int = 60  # few rows are seen more often
@@ -29,7 +30,7 @@ class CosineConfig:
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     label_smoothing: float = 0.1
-    token_dropout: float = 0.3  # share of tokens that a step does not see
+    token_dropout: float = 0.1  # share of tokens that a step does not see
     scale: float = 12.0  # logits are the cosine times this
     averaged: int = 1  # fits of different seeds whose weights are averaged
 
