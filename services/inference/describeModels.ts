@@ -20,4 +20,10 @@ export async function describeModels(registry: Registry, aliases: Aliases, serve
 /** What a refusal says of a bundle, without where it lies: that is told in the log alone. */
 export const withoutFolder = (message: string): string => message.replace(/^Bundle .+?: /, '');
 
-const inShort = ({ name, labels, metrics }: LabelSpace): BundleSpace => ({ name, labelCount: labels.length, metrics });
+const inShort = ({ name, labels, metrics }: LabelSpace): BundleSpace => ({
+  name,
+  labelCount: labels.length,
+  figures: Object.entries(metrics)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([figure, value]) => ({ name: figure, value })),
+});

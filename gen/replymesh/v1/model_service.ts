@@ -41,12 +41,15 @@ export interface BundleSpace {
   name: string;
   /** How many labels it tells apart. */
   labelCount: number;
-  /** Figures reached on held-out data, by name, for example `test.accuracy`. */
-  metrics: { [key: string]: number };
+  /** Figures reached on held-out data, by name. A list: Envoy 1.40 crashes over a map in an answer that it transcodes. */
+  figures: BundleFigure[];
 }
 
-export interface BundleSpace_MetricsEntry {
-  key: string;
+/** A figure that a bundle reached. */
+export interface BundleFigure {
+  /** Its name, for example `test.accuracy`. */
+  name: string;
+  /** The figure. */
   value: number;
 }
 
@@ -277,7 +280,7 @@ export const Bundle: MessageFns<Bundle> = {
 };
 
 function createBaseBundleSpace(): BundleSpace {
-  return { name: "", labelCount: 0, metrics: {} };
+  return { name: "", labelCount: 0, figures: [] };
 }
 
 export const BundleSpace: MessageFns<BundleSpace> = {
@@ -288,9 +291,9 @@ export const BundleSpace: MessageFns<BundleSpace> = {
     if (message.labelCount !== 0) {
       writer.uint32(16).int32(message.labelCount);
     }
-    globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
-      BundleSpace_MetricsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
-    });
+    for (const v of message.figures) {
+      BundleFigure.encode(v!, writer.uint32(26).fork()).join();
+    }
     return writer;
   },
 
@@ -328,10 +331,7 @@ export const BundleSpace: MessageFns<BundleSpace> = {
               break;
             }
 
-            const entry3 = BundleSpace_MetricsEntry.decode(reader, reader.uint32());
-            if (entry3.value !== undefined) {
-              message.metrics[entry3.key] = entry3.value;
-            }
+            message.figures.push(BundleFigure.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -354,20 +354,9 @@ export const BundleSpace: MessageFns<BundleSpace> = {
         : isSet(object.label_count)
         ? globalThis.Number(object.label_count)
         : 0,
-      metrics: isObject(object.metrics)
-        ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
-          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
-            globalThis.Object.defineProperty(acc, key, {
-              value: globalThis.Number(value),
-              enumerable: true,
-              configurable: true,
-              writable: true,
-            });
-            return acc;
-          },
-          {},
-        )
-        : {},
+      figures: globalThis.Array.isArray(object?.figures)
+        ? object.figures.map((e: any) => BundleFigure.fromJSON(e))
+        : [],
     };
   },
 
@@ -379,14 +368,8 @@ export const BundleSpace: MessageFns<BundleSpace> = {
     if (message.labelCount !== 0) {
       obj.labelCount = Math.round(message.labelCount);
     }
-    if (message.metrics) {
-      const entries = globalThis.Object.entries(message.metrics) as [string, number][];
-      if (entries.length > 0) {
-        obj.metrics = {};
-        entries.forEach(([k, v]) => {
-          obj.metrics[k] = floatToJson(v);
-        });
-      }
+    if (message.figures?.length) {
+      obj.figures = message.figures.map((e) => BundleFigure.toJSON(e));
     }
     return obj;
   },
@@ -398,27 +381,19 @@ export const BundleSpace: MessageFns<BundleSpace> = {
     const message = createBaseBundleSpace();
     message.name = object.name ?? "";
     message.labelCount = object.labelCount ?? 0;
-    message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
-      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
-        if (value !== undefined) {
-          acc[key] = globalThis.Number(value);
-        }
-        return acc;
-      },
-      {},
-    );
+    message.figures = object.figures?.map((e) => BundleFigure.fromPartial(e)) || [];
     return message;
   },
 };
 
-function createBaseBundleSpace_MetricsEntry(): BundleSpace_MetricsEntry {
-  return { key: "", value: 0 };
+function createBaseBundleFigure(): BundleFigure {
+  return { name: "", value: 0 };
 }
 
-export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
-  encode(message: BundleSpace_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
+export const BundleFigure: MessageFns<BundleFigure> = {
+  encode(message: BundleFigure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
     }
     if (message.value !== 0) {
       writer.uint32(17).double(message.value);
@@ -426,7 +401,7 @@ export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): BundleSpace_MetricsEntry {
+  decode(input: BinaryReader | Uint8Array, length?: number): BundleFigure {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -435,7 +410,7 @@ export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBundleSpace_MetricsEntry();
+      const message = createBaseBundleFigure();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -444,7 +419,7 @@ export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
               break;
             }
 
-            message.key = reader.string();
+            message.name = reader.string();
             continue;
           }
           case 2: {
@@ -467,17 +442,17 @@ export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
     }
   },
 
-  fromJSON(object: any): BundleSpace_MetricsEntry {
+  fromJSON(object: any): BundleFigure {
     return {
-      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
       value: isSet(object.value) ? globalThis.Number(object.value) : 0,
     };
   },
 
-  toJSON(message: BundleSpace_MetricsEntry): unknown {
+  toJSON(message: BundleFigure): unknown {
     const obj: any = {};
-    if (message.key !== "") {
-      obj.key = message.key;
+    if (message.name !== "") {
+      obj.name = message.name;
     }
     if (message.value !== 0) {
       obj.value = floatToJson(message.value);
@@ -485,12 +460,12 @@ export const BundleSpace_MetricsEntry: MessageFns<BundleSpace_MetricsEntry> = {
     return obj;
   },
 
-  create(base?: DeepPartial<BundleSpace_MetricsEntry>): BundleSpace_MetricsEntry {
-    return BundleSpace_MetricsEntry.fromPartial(base ?? {});
+  create(base?: DeepPartial<BundleFigure>): BundleFigure {
+    return BundleFigure.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<BundleSpace_MetricsEntry>): BundleSpace_MetricsEntry {
-    const message = createBaseBundleSpace_MetricsEntry();
-    message.key = object.key ?? "";
+  fromPartial(object: DeepPartial<BundleFigure>): BundleFigure {
+    const message = createBaseBundleFigure();
+    message.name = object.name ?? "";
     message.value = object.value ?? 0;
     return message;
   },
@@ -1014,10 +989,6 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
-}
-
-function isObject(value: any): boolean {
-  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {
