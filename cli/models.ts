@@ -1,0 +1,114 @@
+import { ClientError, createChannel, createClientFactory, Metadata, Status } from 'nice-grpc';
+import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
+import { type Bundle, ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
+import type { Environment } from '../lib/config.js';
+import { openKeys } from '../mesh/keys.js';
+import { CommandFailed } from './failure.js';
+import { printable } from './renderDecision.js';
+import { failureOf, statusOfError } from './rpcStatus.js';
+import { settings } from './settings.js';
+
+/** A promotion that takes longer than a call may is asked for again: it goes on meanwhile. */
+const ATTEMPTS = 30;
+/** Figure of each space that the list shows. */
+const MAIN_FIGURE = 'test.accuracy';
+
+/** Lists the bundles of a running mesh. */
+export async function listModels({ json }: { json?: boolean }, env: Environment): Promise<number> {
+  const bundles = await withModels(env, async (models) => (await models.listBundles({})).bundles);
+  process.stdout.write(json ? `${JSON.stringify(bundles)}\n` : printable(bundles.map(linesOf).join('')));
+  return 0;
+}
+
+/** Makes a bundle the champion, named by its digest, the beginning of it, its name, name and version, or alias. */
+export async function promoteModel(named: string, env: Environment): Promise<number> {
+  const bundle = await withModels(env, async (models) => {
+    const { digest } = oneNamed(named, (await models.listBundles({})).bundles);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return (await models.promoteBundle({ digest })).bundle!;
+      } catch (error) {
+        const isSlow = error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED;
+        if (!isSlow || attempt === ATTEMPTS) throw error;
+      }
+    }
+  });
+  process.stdout.write(printable(linesOf(bundle)));
+  return 0;
+}
+
+/** Goes back to the champion before. */
+export async function rollBackModel(env: Environment): Promise<number> {
+  const bundle = await withModels(env, async (models) => (await models.rollBackBundle({})).bundle!);
+  process.stdout.write(printable(linesOf(bundle)));
+  return 0;
+}
+
+/** Copies a bundle into the models folder of the mesh on this machine, once it was checked; it is the challenger then. */
+export async function addModel(folder: string, env: Environment): Promise<number> {
+  const [{ openBundle }, { openRegistry }, { challenged }, { InferenceConfig }, { parseConfig }] = await Promise.all([
+    import('../services/inference/bundle.js'),
+    import('../services/inference/registry.js'),
+    import('../services/inference/aliases.js'),
+    import('../services/inference/config.js'),
+    import('../lib/config.js'),
+  ]);
+  const { bundleDir, defaultLabelSpace, modelsDir } = parseConfig(InferenceConfig, env);
+  const bundle = await openBundle(folder, defaultLabelSpace);
+  const registry = await openRegistry({ folder: modelsDir ?? `${settings(env).dataDir}/models`, shipped: bundleDir });
+  await registry.add(bundle);
+  await registry.writeAliases(challenged(await registry.aliases(), bundle.digest));
+  process.stdout.write(`${bundle.digest}\n`);
+  process.stderr.write(
+    `${bundle.manifest.name} ${bundle.manifest.version} was added. Serve it with "models promote ${bundle.digest.slice(0, 12)}".\n`,
+  );
+  return 0;
+}
+
+async function withModels<T>(env: Environment, work: (models: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
+  const { grpcPort, dataDir, token } = settings(env);
+  const scopes = ['models.read', 'models.write'];
+  const bearer = token ?? (await (await openKeys(dataDir, env)).sign({ subject: 'cli', tenant: 'demo', scopes, ttlSeconds: 600 }));
+  const address = `127.0.0.1:${grpcPort}`;
+  const channel = createChannel(address, undefined, { 'grpc.enable_channelz': 0 });
+  try {
+    return await work(clientOf(channel, bearer));
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    const status = statusOfError(error);
+    if (error.code === Status.UNAVAILABLE && status.reason === undefined)
+      throw new CommandFailed(`No mesh answers at ${address}. Start one with "npm start".`);
+    throw failureOf(status);
+  } finally {
+    channel.close();
+  }
+}
+
+const clientOf = (channel: ReturnType<typeof createChannel>, bearer: string) =>
+  createClientFactory()
+    .use(errorDetailsClientMiddleware)
+    .create(ModelServiceDefinition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${bearer}` }) } });
+
+function oneNamed(named: string, bundles: readonly Bundle[]): Bundle {
+  const found = bundles.filter(
+    ({ digest, name, version, aliases }) =>
+      digest.startsWith(named) || [name, `${name} ${version}`, `${name}@${version}`, ...aliases].includes(named),
+  );
+  if (found.length === 1) return found[0]!;
+  throw new CommandFailed(
+    found.length === 0
+      ? `No bundle is called "${named}". "models list" tells what there is.`
+      : `"${named}" names ${found.length} bundles. Give more of the digest.`,
+  );
+}
+
+function linesOf({ digest, name, version, aliases, served, spaces, problem }: Bundle): string {
+  const marks = [...aliases, ...(served ? ['served'] : [])].join(', ');
+  const head = `${digest.slice(0, 12)}  ${problem ? `broken: ${problem}` : `${name} ${version}`}${marks && `  ${marks}`}\n`;
+  return head + spaces.map((space) => `  ${space.name.padEnd(12)} ${space.labelCount} labels${accuracyOf(space)}\n`).join('');
+}
+
+function accuracyOf({ figures }: Bundle['spaces'][number]): string {
+  const figure = figures.find((f) => f.name === MAIN_FIGURE);
+  return figure ? `, accuracy ${(100 * figure.value).toFixed(1)} %` : '';
+}
