@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from replymesh_training import few_shot, manifest, own_space, parity, pipeline, stages
+from replymesh_training import few_shot, manifest, own_space, parity, pipeline, stages, tracking
 from replymesh_training.checkpoints import CheckpointError
 from replymesh_training.config import RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--work", type=Path, default=Path(".cache/training"), help="folder of the stages, from which a run resumes")
     whole.add_argument("--byte-checkpoint", type=Path, help="folder of a RoBERTa from which the byte-level encoder starts; default: from nothing")
     whole.add_argument("--parity", type=Path, help="also write golden answers of the bundle to this file")
+    whole.add_argument("--alias", choices=tracking.ALIASES, default="challenger", help="what the bundle is registered as in MLflow")
     whole.add_argument("--quick", action="store_true", help="random weights, few layers, few rows: tests the path, not the model")
     space = commands.add_parser("space", help="a team's own label space, on the trunk of a finished bundle")
     space.add_argument("--data", type=Path, required=True, help="CSV with the columns text and label; rows labelled out_of_scope are not trained on")
@@ -62,10 +63,14 @@ def train(chosen: argparse.Namespace, report: Report) -> None:
     if chosen.byte_checkpoint is not None:
         config = replace(config, byte=replace(config.byte, learning_rate=ROBERTA_LEARNING_RATE))
     checkpoint = chosen.checkpoint or stages.default_checkpoint()
-    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, report, chosen.byte_checkpoint)
+    tracking.refuse_absent()
+    followed = tracking.Followed(report)
+    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, followed.line, chosen.byte_checkpoint, followed.space)
     if chosen.parity is not None:
         texts = parity.read_texts(NATURAL / "parity-texts.json")
         parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))
+    version = tracking.log_training(config, content, chosen.out, followed, chosen.alias)
+    report(f"registered in MLflow: {tracking.MODEL} version {version}, {chosen.alias}")
 
 
 def _encoder(chosen: argparse.Namespace, config: OwnConfig) -> tuple[stages.Encoder | None, str]:
@@ -113,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         {"train": train, "space": space, "few-shot": measure}[chosen.command](chosen, report)
-    except (DataError, CheckpointError, manifest.ManifestError, FileNotFoundError) as error:
+    except (DataError, CheckpointError, manifest.ManifestError, tracking.TrackingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -36,6 +36,9 @@ from replymesh_training.workspace import Workspace
 
 Array = np.ndarray
 
+Finished = Callable[[str, Sequence[str], Array, Array], None]
+"""Told of a finished space: its name, labels, the pool's probabilities of the test rows (n, labels) and their true labels (n,)."""
+
 LEAST_APART = 2500
 """Held-out rows from which the pool is fitted on one half of them alone."""
 
@@ -50,6 +53,7 @@ class Run:
     encoder: Encoder
     work: Workspace
     byte_start: ByteStart | None = None
+    finished: Finished | None = None
 
     @property
     def width(self) -> int:
@@ -352,6 +356,9 @@ class Making:
 
     def finish(self) -> Space:
         fitted, metrics = self.calibration()
+        if self.run.finished is not None:
+            test = self.votes["test"]
+            self.run.finished(self.space.name, self.rows.labels, fitted.pool.probabilities(test.members), test.labels)
         self.report(f"test accuracy {metrics['test.accuracy']:.4f}, pooled: {', '.join(f'{n} {w:.2f}' for n, w in fitted.pool.weights.items())}")
         stages_of = []
         for stage in self.stage_names:
@@ -363,16 +370,17 @@ class Making:
 
 
 def run_pipeline(
-    config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None], byte_checkpoint: Path | None = None
-) -> dict[str, Any]:
+    config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None], byte_checkpoint: Path | None = None,
+    finished: Finished | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The bundle at `out`; its manifest. byte_checkpoint: folder of a RoBERTa. DataError, ManifestError, CheckpointError."""
     start = open_byte_start(byte_checkpoint, config.byte.max_tokens) if byte_checkpoint else None
-    run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report), start)
+    run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report), start, finished)
     rows = {s.name: space_rows(data, s.source, config.most_train, config.most_foreign, config.seed) for s in config.spaces}
     trunk, byte_tokenizer = make_trunk(run), make_byte_tokenizer(run, rows)
     spaces = {s.name: Making(run, s, rows[s.name], trunk, byte_tokenizer).finish() for s in config.spaces}
-    finished = max(space.folder.stat().st_mtime for space in spaces.values())
-    time = datetime.fromtimestamp(int(finished), UTC).isoformat().replace("+00:00", "Z")
+    last = max(space.folder.stat().st_mtime for space in spaces.values())
+    time = datetime.fromtimestamp(int(last), UTC).isoformat().replace("+00:00", "Z")
     with tempfile.TemporaryDirectory() as folder:
         content = bundle.assemble(Path(folder), trunk, byte_tokenizer, spaces, config, run.width, time)
         bundle.swap_in(Path(folder), out)
