@@ -25,6 +25,7 @@ from replymesh_training.data import label_indices, read_rows
 from replymesh_training.finetune import Ragged
 from replymesh_training.masks import training_masks
 from replymesh_training.metrics import auroc, monte_carlo_entropies
+from replymesh_training.minilm import Layer
 from replymesh_training.rows import in_scope, texts_of
 from replymesh_training.spaces import TunedSpace, TunedTop
 from replymesh_training.tokens import batches_by_length
@@ -43,7 +44,8 @@ def dropping(top: TunedTop, probability: float) -> Iterator[None]:
     def drop(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return nn.functional.dropout(output, probability)
 
-    hooks = [part.register_forward_hook(drop) for layer in top.stack.layers for part in (layer.attended, layer.outer)]
+    layers = [layer for layer in top.stack.layers if isinstance(layer, Layer)]
+    hooks = [part.register_forward_hook(drop) for layer in layers for part in (layer.attended, layer.outer)]
     try:
         yield
     finally:
