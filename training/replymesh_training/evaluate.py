@@ -67,6 +67,9 @@ class Scope:
 
 DISTANCE_WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 
+LEAST_MISTAKES = 20
+"""From how many mistakes on held-out rows a confidence is fitted: fewer tell nothing."""
+
 
 def fit_scope(inside: Votes, outside: Sequence[Votes], config: CalibrationConfig) -> Scope:
     """The member's energy and weight of the distance that tell held-out rows of the space from foreign ones best; each foreign set counts the same."""
@@ -128,23 +131,30 @@ def _cross_fitted(signals: tuple[Array, Array, Array], right: Array) -> Array:
     return out
 
 
-def calibrate(fit: Votes, conformal: Votes, candidates: Sequence[str], foreign: Sequence[Votes], sharp: bool, config: CalibrationConfig) -> Calibration:
-    """All fits of a space on held-out rows: pool and confidence on `fit`, prediction sets on `conformal`."""
-    temperatures = temperatures_of(fit.members, fit.labels)
-    kept, gone = those_that_earn(fit.members, fit.labels, temperatures, candidates)
-    found = Calibration(fit_pool(fit.members, fit.labels, temperatures, kept), gone)
+def calibrate(
+    fit: Votes, conformal: Votes, candidates: Sequence[str], foreign: Sequence[Votes], sharp: bool, config: CalibrationConfig, other: Votes | None = None,
+) -> Calibration:  # fmt: skip
+    """All fits of a space on held-out rows: pool and confidence on `fit`, prediction sets on `conformal`.
+
+    other: out-of-fold votes of rows that the held-out sets lack the like of; they count for the pool and for what is in scope.
+    """
+    pooled = fit if other is None else join([fit, other])
+    temperatures = temperatures_of(pooled.members, pooled.labels)
+    kept, gone = those_that_earn(pooled.members, pooled.labels, temperatures, candidates)
+    found = Calibration(fit_pool(pooled.members, pooled.labels, temperatures, kept), gone)
     if not sharp:
         return found
     samples = None if fit.samples is None else fit_monte_carlo_temperature(fit.samples, fit.labels)
     found = Calibration(found.pool, gone, samples)
     signals, right = found.signals(fit), found.pool.probabilities(fit.members).argmax(1) == fit.labels
     confidence = None
-    if (~right).sum() > 1:
+    if (~right).sum() > LEAST_MISTAKES:
         # The mix is served only where it tells mistakes from hits better than the plain probability, on rows that it was not fitted on.
         wins = metrics.auroc(-_cross_fitted(signals, right), ~right) > metrics.auroc(-signals[0], ~right)
         confidence = fit_confidence(*signals, right) if wins else None
     least = fit_least_probability(found.pool.probabilities(conformal.members), conformal.labels, config.coverage)
-    return Calibration(found.pool, gone, samples, least, confidence, fit_scope(join([fit, conformal]), foreign, config) if foreign else None)
+    inside = [fit, conformal] if other is None else [fit, conformal, other]
+    return Calibration(found.pool, gone, samples, least, confidence, fit_scope(join(inside), foreign, config) if foreign else None)
 
 
 def _auroc_or_nothing(name: str, scores: Array, positive: Array) -> dict[str, float]:

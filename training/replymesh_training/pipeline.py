@@ -27,7 +27,7 @@ from replymesh_training.meta import MetaPool, fit_meta, load_meta, meta_logits, 
 from replymesh_training.metrics import accuracy, auroc
 from replymesh_training.neighbours import spread
 from replymesh_training.quantize import quantize
-from replymesh_training.rows import SpaceRows, space_rows, texts_of
+from replymesh_training.rows import OUT_OF_SCOPE, SpaceRows, space_rows, texts_of
 from replymesh_training.serve import Masking, Runner, Words, open_session
 from replymesh_training.stages import Encoder
 from replymesh_training.tokens import encode, load_tokenizer, pad
@@ -82,12 +82,12 @@ def make_trunk(run: Run) -> Path:
 
 
 def make_byte_tokenizer(run: Run, rows: Mapping[str, SpaceRows]) -> Path:
-    """The byte-level BPE: of all spaces' training texts, or that of the checkpoint which the byte-level encoder starts from."""
+    """The byte-level BPE: of the training texts of all spaces that read it, or that of the checkpoint which the byte-level encoder starts from."""
     start = run.byte_start
     if start is not None:
         key = [sha256_of(start.folder / name) for name in ("tokenizer.json", "model.safetensors", "config.json")]
         return run.work.stage("byte-tokenizer", key, lambda f: start.write_tokenizer(f / "byte_tokenizer.json"))
-    texts = [text for own in rows.values() for text in texts_of(own.train)]
+    texts = [text for space in run.config.spaces if "roberta" in space.members for text in texts_of(rows[space.name].train)]
     size = run.config.byte.vocabulary
     return run.work.stage("byte-tokenizer", [size, texts], lambda f: train_tokenizer(texts, size).save(str(f / "byte_tokenizer.json"), pretty=False))
 
@@ -315,23 +315,38 @@ class Making:
             found[path.stem] = Votes({n: arrays[n] for n in names}, arrays["labels"], samples, arrays["distance"])
         return found
 
+    @cached_property
+    def natural(self) -> Votes | None:
+        """Out-of-fold votes of the natural wordings among the training rows, where a space has some: its held-out rows are made from templates."""
+        count = self.rows.natural
+        if not count:
+            return None
+        logits = {name: votes[-count:] for name, votes in self.fold_votes.items()}
+        distance = logits.pop("distance")
+        if self.space.meta:
+            logits[META] = meta_logits(load_meta(self.meta), self.meta_pool, distance, logits, self.candidates)
+        return Votes({name: logits[name] for name in self.space.voters}, self.train.labels[-count:], None, distance)
+
     def calibration(self) -> tuple[Calibration, dict[str, float]]:
         """Everything fitted on the held-out rows, and the figures."""
         held = [self.votes[key] for key in ("valid", "valid_varied") if key in self.votes]
         even, odd = (join([v.take(np.arange(first, len(v.labels), 2)) for v in held]) for first in (0, 1))
-        foreign = [v for key, v in self.votes.items() if key in self.rows.foreign and key.endswith("_valid")]
+        # A set's own out-of-scope rows say best what its users ask beside the matter; other sets may overlap with it.
+        own = [self.votes[key] for key in self.rows.foreign if key == f"{OUT_OF_SCOPE}_valid"]
+        foreign = own or [self.votes[key] for key in self.rows.foreign if key.endswith("_valid")]
         # Rows are few: the pool, some numbers, is fitted on all of them; the prediction sets, which promise coverage, on rows apart where there are enough.
         whole = join(held)
         enough = len(odd.labels) * (1 - self.run.config.calibration.coverage) >= 10
         fit = even if enough and len(whole.labels) > LEAST_APART else whole
         voters = [*self.earned[0], META] if self.space.meta else self.earned[0]
-        fitted = calibrate(fit, odd if enough else whole, voters, foreign, self.space.sharp, self.run.config.calibration)
+        fitted = calibrate(fit, odd if enough else whole, voters, foreign, self.space.sharp, self.run.config.calibration, self.natural)
+        pooled = whole if self.natural is None else join([whole, self.natural])
         found: dict[str, float] = {}
         for key in self.rows.held:
             found |= figures(key, self.votes[key], fitted)
         near = checks.near_to(texts_of(self.rows.held["test"]), texts_of(self.rows.train))
         found |= apart_from_copies("test", self.votes["test"], near, fitted)
-        found |= ablation("valid", whole, whole, fitted) | ablation("test", self.votes["test"], whole, fitted)
+        found |= ablation("valid", whole, pooled, fitted) | ablation("test", self.votes["test"], pooled, fitted)
         found |= {f"left_out.{name}.gain": gain for name, gain in (self.earned[1] | dict(fitted.left_out)).items()}
         if fitted.scope is not None:
             for key, votes in self.votes.items():

@@ -27,6 +27,8 @@ class SpaceRows:
     groups: np.ndarray
     held: dict[str, list[Row]]  # valid, valid_varied, natural, test …
     foreign: dict[str, list[Row]] = field(default_factory=dict)  # by set and split, `clinc150_valid`
+    natural: int = 0
+    """How many of the training rows, the last ones, are natural wordings."""
 
     def targets(self, name: str) -> np.ndarray:
         return label_indices(self.train if name == "train" else self.held[name], self.labels)
@@ -98,7 +100,7 @@ def space_rows(data: Path, source: Source, most_train: int | None, most_foreign:
         held["valid"], train = [train[i] for i in out], [train[i] for i in kept]
     train = _thinned(train, most_train, seed)
     rows = [Row(text, row.label) for row in train for text in variants(row, source.variants, rng)]
-    groups = np.repeat(np.arange(len(train)), source.variants)
+    groups, made = np.repeat(np.arange(len(train)), source.variants), len(rows)
     if source.natural_repeats:
         natural = read_rows(NATURAL / "natural-train.csv")
         rows += [Row(variants(row, 3, rng)[2], row.label) for row in natural for _ in range(source.natural_repeats)]
@@ -109,4 +111,4 @@ def space_rows(data: Path, source: Source, most_train: int | None, most_foreign:
     if any(row.label == OUT_OF_SCOPE for row in whole):
         for split in ("valid", "test"):
             foreign[f"{OUT_OF_SCOPE}_{split}"] = [r for r in read_rows(folder / f"{split}.csv") if r.label == OUT_OF_SCOPE]
-    return SpaceRows(labels, rows, groups, held, foreign)
+    return SpaceRows(labels, rows, groups, held, foreign, len(rows) - made)
