@@ -72,11 +72,11 @@ const candidateOf = (row: Row, vectorRank: number | undefined, wordRank: number 
   similarity: row.distance === null ? undefined : 1 - row.distance,
 });
 
-/** Cosine distance from a unit vector. Five decimals of it are a ten-thousandth of a cosine, and parse twice as fast as nine. */
+/** Cosine distance from a unit vector. It does not depend on length, so that the numbers go as whole ones, which the database reads several times as fast: five decimals are a ten-thousandth of a cosine. */
 function distanceFrom(embedding: readonly number[], vectors: boolean): SQL {
-  const digits = embedding.map((value) => value.toFixed(5)).join(',');
-  if (vectors) return sql`embedding <=> ${`[${digits}]`}::vector`;
-  return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding::float8[], ${`{${digits}}`}::real[]::float8[]) as pair(a, b))`;
+  const scaled = sql`${`{${embedding.map((value) => Math.round(value * 1e5)).join(',')}}`}::integer[]`;
+  if (vectors) return sql`embedding <=> ${scaled}::vector`;
+  return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding::float8[], ${scaled}::float8[]) as pair(a, b))`;
 }
 
 /** Any of the words may match (a message is no search expression), stemmed as in English and as they stand: passages in other languages hold the latter. */

@@ -3,12 +3,14 @@ import { dirname } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { drizzle } from 'drizzle-orm/pglite';
+import pg from 'pg';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { lockFolder } from './folderLock.js';
 import { migrate } from './migrate.js';
+import { PgliteConnection } from './pgliteConnection.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
-import { withoutValues } from './storeFault.js';
+import { transact } from './transact.js';
 
 /** Opens the embedded database in `folder`, or in memory without one. Two processes on one folder lose data in silence, so that a lock file keeps the second out. @throws StartError */
 export async function openPglite(folder?: string): Promise<Store> {
@@ -41,22 +43,21 @@ export async function openPglite(folder?: string): Promise<Store> {
 
 /** No statement timeout: PGlite runs in this very thread, so that nothing could interrupt it. */
 function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
-  const transact = async <T>(identity: string, work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
-    try {
-      return await db.transaction(async (tx) => {
-        signal?.throwIfAborted();
-        await tx.exec(identity);
-        return await work(drizzle(tx as unknown as PGlite) as unknown as Transaction);
-      });
-    } catch (error) {
-      throw withoutValues(error);
-    }
-  };
+  // PGlite is one connection: transactions take turns.
+  const pool = new pg.Pool({
+    max: 1,
+    idleTimeoutMillis: 0,
+    ssl: false,
+    user: 'postgres',
+    database: 'postgres',
+    stream: () => new PgliteConnection(db),
+  });
   return {
     vectors,
-    within: (call, work) => transact(asTenant(call.principal.tenant), work, call.signal),
-    background: (work) => transact(asBackground, work),
+    within: (call, work) => transact(pool, asTenant(call.principal.tenant), call.signal, work),
+    background: (work) => transact(pool, asBackground, undefined, work),
     close: async () => {
+      await pool.end();
       await db.close();
       release();
     },

@@ -4,7 +4,8 @@ import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { migrate } from './migrate.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
-import { isUnreachable, withoutValues } from './storeFault.js';
+import { isUnreachable } from './storeFault.js';
+import { transact } from './transact.js';
 
 export interface PostgresOptions {
   readonly url: string;
@@ -61,43 +62,6 @@ const connection = (options: PostgresOptions): pg.ClientConfig => ({
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' '),
 });
-
-async function transact<T>(
-  pool: pg.Pool,
-  identity: string,
-  signal: AbortSignal | undefined,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
-  let client: pg.PoolClient | undefined;
-  // Without its own listener a checked-out connection's error would end the process; the running statement fails with it anyway.
-  const lost = (): void => {};
-  let broken = false;
-  try {
-    client = await pool.connect();
-    client.on('error', lost);
-    signal?.throwIfAborted();
-    await client.query(`BEGIN; ${identity}`);
-    const result = await work(drizzle(client) as unknown as Transaction);
-    const { command } = await client.query('COMMIT');
-    if (command !== 'COMMIT') throw new Error(`The transaction ended with ${command}.`);
-    return result;
-  } catch (error) {
-    broken = isUnreachable(error) || !(await rolledBack(client));
-    throw withoutValues(error);
-  } finally {
-    client?.off('error', lost);
-    client?.release(broken);
-  }
-}
-
-async function rolledBack(client: pg.PoolClient | undefined): Promise<boolean> {
-  try {
-    await client?.query('ROLLBACK');
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Migrates on a connection of its own; tries again while the server is not there yet. */
 async function migrateWhenThere(options: PostgresOptions): Promise<boolean> {

@@ -56,6 +56,18 @@ describe('the embedded database', () => {
     await expect(openPglite(folder)).rejects.toThrow('newer version');
   });
 
+  it('undoes a transaction in which it broke down, and goes on', async () => {
+    const store = await openPglite(folder);
+    const call = background({ tenant: 'breaks', timeoutMs: 10_000 });
+    const broken = store.within(call, async (tx) => {
+      await tx.execute(sql`insert into interactions values ('breaks', 'i', 'c', 'CALL', '', 'OPEN', null, now())`);
+      await tx.execute(sql`do $$ begin raise exception using errcode = '57P01'; end $$`);
+    });
+    await expect(broken).rejects.toMatchObject({ reason: 'STORE_UNREACHABLE' });
+    expect(await store.within(call, (tx) => rowsOf(tx, sql`select id from interactions`))).toEqual([]);
+    await store.close();
+  });
+
   it('loses nothing that it acknowledged when its process is killed', async () => {
     const writer = join(fileURLToPath(new URL('.', import.meta.url)), 'pgliteWriter.mjs');
     for (let kill = 1; kill <= 2; kill += 1) {
