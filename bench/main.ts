@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Mesh, startMesh } from '../mesh/mesh.js';
 import { startDriver } from './driverProcess.js';
 import { measure } from './plan.js';
+import { type QualityOptions, quality } from './quality.js';
 import { document, tables } from './report.js';
 
 interface Options {
@@ -96,12 +97,21 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     interrupted.abort();
   });
 }
-try {
-  program.parse();
-  const options = program.opts<Options>();
+program
+  .command('quality')
+  .description('Measures the served bundle on the test rows of the public sets, and prints each figure beside what was asked of it.')
+  .option('--data <folder>', 'folder of the sets', '../shared/data')
+  .option('--json', 'print one JSON document')
+  .exitOverride()
+  .action((_own: QualityOptions, command: Command) => quality(command.optsWithGlobals<QualityOptions>(), process.env, interrupted.signal));
+program.action(async (options: Options) => {
   if (options.postgres && !process.env['DATABASE_URL'])
     program.error('--postgres needs DATABASE_URL, such as postgres://user@127.0.0.1:5432/bench.');
   await bench(options, interrupted.signal);
+});
+
+try {
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {

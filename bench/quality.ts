@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { Command } from 'commander';
 import { figuresOf } from '../cli/evaluate.js';
 import { startInference } from '../cli/inferenceProcess.js';
 import { CALL_MS, type InferenceClient, predictAll } from '../cli/predictAll.js';
@@ -9,6 +8,7 @@ import { InferenceServiceDefinition } from '../gen/replymesh/inference/v1/infere
 import type { BundleManifest, LabelSpace } from '../gen/replymesh/type/v1/bundle.js';
 import { background } from '../lib/call.js';
 import { connect } from '../lib/client.js';
+import type { Environment } from '../lib/config.js';
 import { type StageTimes, stageTimes } from './stageTimes.js';
 
 /** One figure: what was asked of it, what it is, and whether that is enough. */
@@ -30,30 +30,35 @@ const between = (what: string, least: number, most: number, reached: number): Li
 /** Label spaces by the folder of their test rows. */
 const SETS = { support: 'bitext-support', banking: 'banking77', assistant: 'clinc150', sentiment: 'uci-sentiment' } as const;
 
-const main = async (): Promise<void> => {
-  const { data, json } = new Command('bench:quality')
-    .description('Measures the served bundle on the test rows of the public sets, and prints each figure beside what was asked of it.')
-    .option('--data <folder>', 'folder of the sets', '../shared/data')
-    .option('--json', 'machine-readable')
-    .parse()
-    .opts<{ data: string; json?: boolean }>();
+export interface QualityOptions {
+  /** Folder of the public sets. */
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+/** Measures the served bundle on the test rows of the public sets, and prints each figure beside what was asked of it. */
+export async function quality({ data, json }: QualityOptions, env: Environment, signal: AbortSignal): Promise<void> {
   if (!existsSync(data))
     throw new Error(`${data} is not there: --data names the folder of bitext-support, banking77, clinc150 and uci-sentiment.`);
-  const stopped = new AbortController();
-  process.once('SIGINT', () => stopped.abort());
-  const server = await startInference(process.env, stopped.signal);
+  const server = await startInference(env, signal);
   const { client, close } = connect(InferenceServiceDefinition, { callee: 'inference', target: server.target, timeoutMs: CALL_MS });
   try {
     const { manifest } = await client.describeBundle({}, { within: background({ tenant: 'bench', timeoutMs: CALL_MS }) });
-    const lines = await measured(client, manifest!, data, stopped.signal);
+    const lines = await measured(client, manifest!, data, env, signal);
     process.stdout.write(json ? `${JSON.stringify(lines)}\n` : table(lines));
   } finally {
     await close();
     await server.stop();
   }
-};
+}
 
-async function measured(client: InferenceClient, manifest: BundleManifest, data: string, signal: AbortSignal): Promise<Line[]> {
+async function measured(
+  client: InferenceClient,
+  manifest: BundleManifest,
+  data: string,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Line[]> {
   const judged = async (space: keyof typeof SETS) => {
     const rows = await readRows(`${data}/${SETS[space]}/test.csv`);
     const { answers, seconds } = await predictAll(client, space, rows, signal);
@@ -75,7 +80,7 @@ async function measured(client: InferenceClient, manifest: BundleManifest, data:
       name.startsWith('test.') && name.endsWith('.auroc_misclassification_of_the_ensemble') ? [value] : [],
     ),
   );
-  const times = await stageTimes('banking', banking.rows.map((r) => r.text).slice(0, 512));
+  const times = await stageTimes(env, 'banking', banking.rows.map((r) => r.text).slice(0, 512));
   const lost = manifest.spaces.map((s) => -(s.metrics['int8.accuracy_difference'] ?? 0));
   return [
     atLeast('Banking77 accuracy', 0.948, banking.figures.accuracy!),
@@ -114,5 +119,3 @@ const table = (lines: readonly Line[]): string => {
     lines.map((line) => row(line.what, line.asked, line.reached.toFixed(line.reached > 10 ? 0 : 4), line.enough ? 'yes' : 'no')).join('')
   );
 };
-
-await main();

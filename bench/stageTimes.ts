@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace } from '../gen/replymesh/type/v1/bundle.js';
-import { parseConfig } from '../lib/config.js';
+import { type Environment, parseConfig } from '../lib/config.js';
 import { type Batch, batchOf, type Task } from '../services/inference/batch.js';
 import { type Bundle, declaredFile, openBundle, readBundleFile } from '../services/inference/bundle.js';
 import { InferenceConfig } from '../services/inference/config.js';
@@ -25,8 +25,8 @@ const HEADS: ReadonlySet<string> = new Set(['heads', 'trees']);
 const ROUNDS = 5;
 
 /** Measures in this thread, with the bundle that the environment names. */
-export async function stageTimes(spaceName: string, texts: readonly string[]): Promise<StageTimes> {
-  const { bundleDir, defaultLabelSpace } = parseConfig(InferenceConfig, process.env);
+export async function stageTimes(env: Environment, spaceName: string, texts: readonly string[]): Promise<StageTimes> {
+  const { bundleDir, defaultLabelSpace } = parseConfig(InferenceConfig, env);
   const bundle = await openBundle(bundleDir, defaultLabelSpace);
   const space = bundle.spaces.get(spaceName)!;
   const batches = await batchesOf(bundle, space, texts);

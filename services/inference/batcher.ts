@@ -96,13 +96,8 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     for (const { queuedAtMs } of entries) batchWaitMs.observe(startedMs - queuedAtMs);
     batchSizes.observe(entries.length);
     try {
-      const rows = await workers.run(
-        batchOf(
-          entries.map((entry) => entry.task),
-          entries[0]!.width,
-          limits,
-        ),
-      );
+      const tasks = entries.map(({ task }) => task);
+      const rows = await workers.run(batchOf(tasks, entries[0]!.width, limits));
       msPerRow += 0.1 * ((nowMs() - startedMs) / entries.length - msPerRow);
       entries.forEach((entry, i) => {
         entry.resolve(rows[i]!);

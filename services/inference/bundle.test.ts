@@ -70,7 +70,9 @@ describe('a bundle is refused, with what is wrong and what to do, when', () => {
   });
 
   it('the default label space is not in it: the known ones are named', async () => {
-    expect(await refusal(SHIPPED, 'elsewhere')).toMatch(/"elsewhere".*REPLYMESH_DEFAULT_LABEL_SPACE.*support, banking, assistant, sentiment/);
+    expect(await refusal(SHIPPED, 'elsewhere')).toMatch(
+      /"elsewhere".*REPLYMESH_DEFAULT_LABEL_SPACE.*support, banking, assistant, sentiment/,
+    );
   });
 
   it('a file was changed', async () => {

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tokenizers import Tokenizer
-
-from replymesh_training import bundle, checks, export, graphs, members, stages
-from replymesh_training.byte_encoder import load_byte_encoder, save_byte_encoder, train_tokenizer
-from replymesh_training.checkpoints import ByteStart, open_byte_start
-from replymesh_training.config import META, RunConfig, SpaceConfig
+from replymesh_training import bundle, stages
+from replymesh_training.byte_encoder import train_tokenizer
+from replymesh_training.calibrated import calibrated
+from replymesh_training.checkpoints import open_byte_start
+from replymesh_training.config import RunConfig
 from replymesh_training.data import read_rows, sha256_of
-from replymesh_training.ensemble import fit_pool, temperatures_of, those_that_earn
-from replymesh_training.evaluate import Calibration, Votes, ablation, apart_from_copies, calibrate, figures, join
-from replymesh_training.features import features_of
-from replymesh_training.folds import fold_of
-from replymesh_training.linear import load_linear
-from replymesh_training.meta import MetaPool, fit_meta, load_meta, meta_logits, save_meta
-from replymesh_training.metrics import accuracy, auroc
-from replymesh_training.neighbours import spread
-from replymesh_training.quantize import quantize
-from replymesh_training.rows import OUT_OF_SCOPE, SpaceRows, space_rows, texts_of
-from replymesh_training.serve import Masking, Runner, Words, open_session
-from replymesh_training.stages import Encoder
-from replymesh_training.tokens import encode, load_tokenizer, pad
-from replymesh_training.trees import of_random_forest, of_xgboost
+from replymesh_training.making import Finished, Making, Run, evenly
+from replymesh_training.rows import SpaceRows, space_rows, texts_of
+from replymesh_training.serve import open_session
 from replymesh_training.workspace import Workspace
-
-Array = np.ndarray
-
-Finished = Callable[[str, Sequence[str], Array, Array], None]
-"""Told of a finished space: its name, labels, the pool's probabilities of the test rows (n, labels) and their true labels (n,)."""
-
-LEAST_APART = 2500
-"""Held-out rows from which the pool is fitted on one half of them alone."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every stage needs to know."""
-
-    config: RunConfig
-    data: Path
-    checkpoint: Path
-    encoder: Encoder
-    work: Workspace
-    byte_start: ByteStart | None = None
-    finished: Finished | None = None
-
-    @property
-    def width(self) -> int:
-        return self.encoder.config.width
 
 
 @dataclass(frozen=True)
@@ -68,15 +29,10 @@ class Space:
     entry: Mapping[str, Any]
 
 
-def _spread(texts: Sequence[str], count: int) -> list[str]:
-    """`count` texts from the whole length of a list."""
-    return list(texts[:: max(1, len(texts) // count)])
-
-
 def make_trunk(run: Run) -> Path:
     """The shared graph and its tokenizer."""
     share = stages.CALIBRATION_TEXTS // 2
-    texts = [text for name in ("bitext-support", "uci-sentiment") for text in _spread(texts_of(read_rows(run.data / name / "train.csv")), share)]
+    texts = [text for name in ("bitext-support", "uci-sentiment") for text in evenly(texts_of(read_rows(run.data / name / "train.csv")), share)]
     key = [sha256_of(run.checkpoint / "tokenizer.json"), asdict(run.encoder.config), run.config.quick, run.config.seed, texts]
     return run.work.stage("trunk", key, lambda f: stages.make_trunk(f, run.encoder, run.checkpoint, texts, run.config.max_tokens))
 
@@ -92,296 +48,19 @@ def make_byte_tokenizer(run: Run, rows: Mapping[str, SpaceRows]) -> Path:
     return run.work.stage("byte-tokenizer", [size, texts], lambda f: train_tokenizer(texts, size).save(str(f / "byte_tokenizer.json"), pretty=False))
 
 
-@dataclass(frozen=True)
-class Making:
-    """One space in the making."""
-
-    run: Run
-    space: SpaceConfig
-    rows: SpaceRows
-    trunk: Path
-    byte_tokenizer: Path
-
-    @property
-    def classes(self) -> int:
-        return len(self.rows.labels)
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        return load_tokenizer(self.byte_tokenizer / "byte_tokenizer.json")
-
-    def stage(self, name: str, key: object, make: Callable[[Path], None]) -> Path:
-        return self.run.work.stage(f"{self.space.name}-{name}", key, make)
-
-    def report(self, line: str) -> None:
-        self.run.work.report(f"{self.space.name}: {line}")
-
-    @cached_property
-    def states(self) -> Path:
-        """Hidden states and embeddings of the training rows."""
-        texts = texts_of(self.rows.train)
-        return self.stage("states", [self.trunk, texts], lambda f: stages.make_features(f, self.trunk, texts, self.run.config.max_tokens))
-
-    @cached_property
-    def train(self) -> members.Rows:
-        texts = texts_of(self.rows.train)
-        ids = members.byte_ids(self.tokenizer, texts, self.run.config)
-        return members.Rows(stages.load_hidden(self.states), np.load(self.states / "embedding.npy"), features_of(texts), ids, self.rows.targets("train"))
-
-    @cached_property
-    def folds(self) -> Array:
-        return fold_of(self.train.labels, self.rows.groups, self.run.config.folds, self.run.config.seed)
-
-    @cached_property
-    def top_key(self) -> list[object]:
-        config = self.run.config
-        return [self.states, self.rows.targets("train").tolist(), asdict(self.space.tune), asdict(config.monte_carlo), config.seed]
-
-    @cached_property
-    def top(self) -> Path:
-        config = self.run.config
-
-        def make(folder: Path) -> None:
-            drop = config.monte_carlo.drop_probability
-            stages.make_top(folder, self.train.hidden, self.train.labels, self.classes, self.run.encoder, self.space.tune, drop, config.seed, self.report)
-
-        return self.stage("top", self.top_key, make)
-
-    @cached_property
-    def fold_tops(self) -> Path:
-        def make(folder: Path) -> None:
-            members.fold_tops(folder, self.train, self.folds, self.classes, self.run.encoder, self.space, self.run.config, self.report)
-
-        return self.stage("fold-tops", [*self.top_key, self.run.config.folds], make)
-
-    @cached_property
-    def member_key(self) -> list[object]:
-        c = self.run.config
-        own = [asdict(part) for part in (c.linear, c.byte, c.trees)]
-        return [self.byte_tokenizer, own, self.space.members, self.space.inverse_penalty, c.nearest, c.most_neighbours]
-
-    @cached_property
-    def fold_votes(self) -> dict[str, Array]:
-        """Out-of-fold logits by member, and `distance`."""
-
-        def make(folder: Path) -> None:
-            config = self.run.config
-            votes = members.fold_votes(
-                self.fold_tops, self.train, self.folds, self.classes, self.tokenizer, self.run.encoder, self.space, config, self.run.byte_start, self.report
-            )
-            np.savez(folder / "votes.npz", **votes)  # type: ignore[arg-type]
-
-        folder = self.stage("fold-votes", [self.fold_tops, *self.member_key], make)
-        return dict(np.load(folder / "votes.npz"))
-
-    @cached_property
-    def regression(self) -> Path:
-        make = lambda f: members.fit_regression(self.train, self.space, self.run.config).save(f)  # noqa: E731
-        return self.stage("regression", [self.states, self.rows.targets("train").tolist(), asdict(self.run.config.linear), self.space.inverse_penalty], make)
-
-    @cached_property
-    def byte(self) -> Path:
-        """The student of the tuned top's out-of-fold logits."""
-
-        def make(folder: Path) -> None:
-            teacher = self.fold_votes["minilm"]
-            model = members.fit_byte_encoder(self.train, teacher, self.tokenizer, self.run.config, self.run.byte_start, self.report)
-            save_byte_encoder(model, folder)
-
-        return self.stage("byte", [self.fold_tops, self.byte_tokenizer, asdict(self.run.config.byte)], make)
-
-    @cached_property
-    def earned(self) -> tuple[list[str], dict[str, float]]:
-        """Base members that earn their place in the pool of out-of-fold votes; what the others would have brought."""
-        votes = {name: self.fold_votes[name] for name in self.space.members}
-        return those_that_earn(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.space.members)
-
-    @cached_property
-    def meta_pool(self) -> MetaPool:
-        votes = {name: self.fold_votes[name] for name in self.earned[0]}
-        pool = fit_pool(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.earned[0])
-        return MetaPool(self.earned[0], [pool.temperatures[n] for n in self.earned[0]], [pool.weights[n] for n in self.earned[0]])
-
-    @property
-    def candidates(self) -> int:
-        return min(self.run.config.meta.candidates, self.classes)
-
-    @cached_property
-    def meta(self) -> Path:
-        config = self.run.config
-
-        def make(folder: Path) -> None:
-            sizes = type(config.meta)(**{**asdict(config.meta), "candidates": self.candidates})
-            save_meta(fit_meta(self.meta_pool, self.fold_votes["distance"], self.fold_votes, self.train.labels, sizes, config.seed), folder)
-
-        return self.stage("meta", [self.fold_tops, *self.member_key, self.earned[0], asdict(config.meta)], make)
-
-    @cached_property
-    def typical(self) -> list[str]:
-        """Texts from which the ranges of the activations are read."""
-        return _spread(texts_of(self.rows.train), stages.CALIBRATION_TEXTS)
-
-    @cached_property
-    def graphs(self) -> Path:
-        """top, byte, heads and trees, each with 8 bits where that saves something, and with float32 beside it where it differs."""
-        name, config = self.space.name, self.run.config
-
-        def make(folder: Path) -> None:
-            top = graphs.top_graph(name, stages.load_top(self.top / "top.pt", self.run.encoder, self.classes), config.monte_carlo.drop_below)
-            export.save(top, folder / "top.fp32.onnx")
-            trunk, feeds, byte_feeds = open_session(self.trunk / "trunk.onnx"), [], []
-            tokenizer = load_tokenizer(self.trunk / "tokenizer.json")
-            for row in encode(tokenizer, self.typical, config.max_tokens):
-                input_ids, mask = pad([row])
-                hidden = trunk.run(["hidden"], {"input_ids": input_ids, "attention_mask": mask})[0]
-                feeds.append({"hidden": hidden, "attention_mask": mask, f"{name}.dropout_mask": np.ones((1, 1, self.run.width), np.uint8)})
-            export.save(quantize(top, feeds), folder / "top.onnx")
-            if "roberta" in self.space.members:
-                sizes = members.byte_sizes(self.tokenizer, config, self.run.byte_start)
-                byte = graphs.byte_graph(name, load_byte_encoder(self.byte, sizes, self.classes))
-                export.save(byte, folder / "byte.fp32.onnx")
-                for row in members.byte_ids(self.tokenizer, self.typical, config):
-                    ids, mask = pad([row], 1)
-                    byte_feeds.append({"byte_ids": ids, "byte_mask": mask})
-                export.save(quantize(byte, byte_feeds), folder / "byte.onnx")
-            kept = spread(self.train.embedding, self.train.labels, config.most_neighbours, config.seed)
-            heads = [graphs.neighbours_graph(name, self.train.embedding[kept], config.nearest)]
-            made = [f"{name}.distance"]
-            if "logistic_regression" in self.space.members:
-                heads.append(graphs.linear_graph(name, load_linear(self.regression)))
-                made.append(f"{name}.logistic_regression.logits")
-            trees = [m for m in ("random_forest", "xgboost") if m in self.space.members]
-            if trees:
-                found = members.fit_forests(self.train, config.trees, config.seed)
-                forests = graphs.forests_graph(name, found.projection, of_random_forest(found.forest), of_xgboost(found.boost, self.classes))
-                if set(trees) & set(self.earned[0]):
-                    heads.append(forests)
-                    made += [f"{name}.{m}.logits" for m in trees]
-                else:
-                    export.save(forests, folder / "trees.onnx")
-            if self.space.meta:
-                heads.append(graphs.meta_graph(name, load_meta(self.meta), self.meta_pool, self.candidates, self.classes))
-                made.append(f"{name}.{META}.logits")
-            export.save(graphs.joined(heads, made), folder / "heads.onnx")
-
-        byte, meta = self.byte if "roberta" in self.space.members else None, self.meta if self.space.meta else None
-        parts = [self.top, byte, self.regression, meta, asdict(config.trees)]
-        return self.stage("graphs", [self.trunk, *parts, self.typical, config.most_neighbours], make)
-
-    @property
-    def stage_names(self) -> list[str]:
-        """Graphs in the order in which they run."""
-        return [name for name in ("top", "byte", "trees", "heads") if (self.graphs / f"{name}.onnx").exists()]
-
-    def runner(self, exact: bool, samples: int) -> Runner:
-        """The space as it is served, or in float32 (the trunk, too)."""
-        config = self.run.config
-        words = Words(load_tokenizer(self.trunk / "tokenizer.json"), config.max_tokens, self.tokenizer, config.byte.max_tokens)
-
-        def graph(folder: Path, name: str) -> Path:
-            plain = folder / f"{name}.fp32.onnx"
-            return plain if exact and plain.exists() else folder / f"{name}.onnx"
-
-        paths = [graph(self.trunk, "trunk"), *(graph(self.graphs, name) for name in self.stage_names)]
-        masking = Masking(f"{self.space.name}.dropout_mask", samples, self.run.width, config.monte_carlo.drop_below)
-        return Runner(words, [open_session(path) for path in paths], masking)
-
-    @cached_property
-    def votes(self) -> dict[str, Votes]:
-        """What the served graphs say of every held-out and foreign row, kept as one .npz a set."""
-        name, names = self.space.name, self.space.voters
-        held = {key: (texts_of(rows), self.rows.targets(key)) for key, rows in self.rows.held.items()}
-        foreign = {key: (texts_of(rows), np.full(len(rows), -1)) for key, rows in self.rows.foreign.items()}
-
-        def ask(runner: Runner, texts: Sequence[str], labels: Array, samples: bool) -> dict[str, Array]:
-            wanted = {member: f"{name}.{member}.logits" for member in names} | {"distance": f"{name}.distance"}
-            tensors = runner.run(texts, [*wanted.values(), *([f"{name}.mc.logits"] if samples else [])])
-            found = {key: tensors[tensor] for key, tensor in wanted.items()} | {"labels": labels}
-            return found | ({"samples": tensors[f"{name}.mc.logits"].astype(np.float16)} if samples else {})
-
-        def make(folder: Path) -> None:
-            full, short = self.runner(False, self.run.config.monte_carlo.samples), self.runner(False, 1)
-            for key, (texts, labels) in held.items():
-                np.savez(folder / f"{key}.npz", **ask(full, texts, labels, self.space.sharp))  # type: ignore[arg-type]
-            for key, (texts, labels) in foreign.items():
-                np.savez(folder / f"{key}.npz", **ask(short, texts, labels, False))  # type: ignore[arg-type]
-            np.savez(folder / "test_fp32.npz", **ask(self.runner(True, 1), *held["test"], False))  # type: ignore[arg-type]
-
-        folder = self.stage("votes", [self.graphs, {k: t for k, (t, _) in (held | foreign).items()}], make)
-        found = {}
-        for path in sorted(folder.glob("*.npz")):
-            arrays = dict(np.load(path))
-            samples = arrays["samples"].astype(np.float32) if "samples" in arrays else None
-            found[path.stem] = Votes({n: arrays[n] for n in names}, arrays["labels"], samples, arrays["distance"])
-        return found
-
-    @cached_property
-    def natural(self) -> Votes | None:
-        """Out-of-fold votes of the natural wordings among the training rows, where a space has some: its held-out rows are made from templates."""
-        count = self.rows.natural
-        if not count:
-            return None
-        logits = {name: votes[-count:] for name, votes in self.fold_votes.items()}
-        distance = logits.pop("distance")
-        if self.space.meta:
-            logits[META] = meta_logits(load_meta(self.meta), self.meta_pool, distance, logits, self.candidates)
-        return Votes({name: logits[name] for name in self.space.voters}, self.train.labels[-count:], None, distance)
-
-    def calibration(self) -> tuple[Calibration, dict[str, float]]:
-        """Everything fitted on the held-out rows, and the figures."""
-        held = [self.votes[key] for key in ("valid", "valid_varied") if key in self.votes]
-        even, odd = (join([v.take(np.arange(first, len(v.labels), 2)) for v in held]) for first in (0, 1))
-        # A set's own out-of-scope rows say best what its users ask beside the matter; other sets may overlap with it.
-        own = [self.votes[key] for key in self.rows.foreign if key == f"{OUT_OF_SCOPE}_valid"]
-        foreign = own or [self.votes[key] for key in self.rows.foreign if key.endswith("_valid")]
-        # Rows are few: the pool, some numbers, is fitted on all of them; the prediction sets, which promise coverage, on rows apart where there are enough.
-        whole = join(held)
-        enough = len(odd.labels) * (1 - self.run.config.calibration.coverage) >= 10
-        fit = even if enough and len(whole.labels) > LEAST_APART else whole
-        voters = [*self.earned[0], META] if self.space.meta else self.earned[0]
-        fitted = calibrate(fit, odd if enough else whole, voters, foreign, self.space.sharp, self.run.config.calibration, self.natural)
-        pooled = whole if self.natural is None else join([whole, self.natural])
-        found: dict[str, float] = {}
-        for key in self.rows.held:
-            found |= figures(key, self.votes[key], fitted)
-        near = checks.near_to(texts_of(self.rows.held["test"]), texts_of(self.rows.train))
-        found |= apart_from_copies("test", self.votes["test"], near, fitted)
-        found |= ablation("valid", whole, pooled, fitted) | ablation("test", self.votes["test"], pooled, fitted)
-        found |= {f"left_out.{name}.gain": gain for name, gain in (self.earned[1] | dict(fitted.left_out)).items()}
-        if fitted.scope is not None:
-            for key, votes in self.votes.items():
-                if key in self.rows.foreign and key.endswith("_test"):
-                    scores = np.concatenate([fitted.scope.of(self.votes["test"]), fitted.scope.of(votes)])
-                    kind = key.removesuffix("_test")
-                    found[f"test.auroc_out_of_scope_{kind}"] = auroc(scores, np.arange(len(scores)) >= len(self.votes["test"].labels))
-                    found[f"test.out_of_scope_caught_{kind}"] = fitted.scope.caught(votes)
-        shipped, exact, labels = self.votes["test"], self.votes["test_fp32"], self.votes["test"].labels
-        p, q = fitted.pool.probabilities(shipped.members), fitted.pool.probabilities(exact.members)
-        found["int8.accuracy_difference"] = accuracy(p, labels) - accuracy(q, labels)
-        found["int8.mean_probability_difference"] = float(np.abs(p - q).max(1).mean())
-        found["int8.largest_probability_difference"] = float(np.abs(p - q).max())
-        return fitted, found
-
-    def check_meta(self) -> float:
-        """Largest difference between the meta-learner's graph and LightGBM itself, over the test rows."""
-        votes = self.votes["test"]
-        assert votes.distance is not None
-        own = meta_logits(load_meta(self.meta), self.meta_pool, votes.distance, votes.members, self.candidates)
-        return float(np.abs(own - votes.members[META]).max())
-
-    def finish(self) -> Space:
-        fitted, metrics = self.calibration()
-        if self.run.finished is not None:
-            test = self.votes["test"]
-            self.run.finished(self.space.name, self.rows.labels, fitted.pool.probabilities(test.members), test.labels)
-        self.report(f"test accuracy {metrics['test.accuracy']:.4f}, pooled: {', '.join(f'{n} {w:.2f}' for n, w in fitted.pool.weights.items())}")
-        stages_of = []
-        for stage in self.stage_names:
-            session = open_session(self.graphs / f"{stage}.onnx")
-            stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
-        data = bundle.provenance_of(self.run.data, self.space.source, self.run.config)
-        entry = bundle.space_entry(self.space.name, self.rows.labels, stages_of, fitted, metrics, data, self.run.config, self.run.width)
-        return Space(self.graphs, entry)
+def finish(m: Making) -> Space:
+    fitted, metrics = calibrated(m)
+    if m.run.finished is not None:
+        test = m.votes["test"]
+        m.run.finished(m.space.name, m.rows.labels, fitted.pool.probabilities(test.members), test.labels)
+    m.report(f"test accuracy {metrics['test.accuracy']:.4f}, pooled: {', '.join(f'{n} {w:.2f}' for n, w in fitted.pool.weights.items())}")
+    stages_of = []
+    for stage in m.stage_names:
+        session = open_session(m.graphs / f"{stage}.onnx")
+        stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
+    data = bundle.provenance_of(m.run.data, m.space.source, m.run.config)
+    entry = bundle.space_entry(m.space.name, m.rows.labels, stages_of, fitted, metrics, data, m.run.config, m.run.width)
+    return Space(m.graphs, entry)
 
 
 def run_pipeline(
@@ -393,7 +72,7 @@ def run_pipeline(
     run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report), start, finished)
     rows = {s.name: space_rows(data, s.source, config.most_train, config.most_foreign, config.seed) for s in config.spaces}
     trunk, byte_tokenizer = make_trunk(run), make_byte_tokenizer(run, rows)
-    spaces = {s.name: Making(run, s, rows[s.name], trunk, byte_tokenizer).finish() for s in config.spaces}
+    spaces = {s.name: finish(Making(run, s, rows[s.name], trunk, byte_tokenizer)) for s in config.spaces}
     last = max(space.folder.stat().st_mtime for space in spaces.values())
     time = datetime.fromtimestamp(int(last), UTC).isoformat().replace("+00:00", "Z")
     with tempfile.TemporaryDirectory() as folder:
