@@ -18,8 +18,8 @@ from replymesh_training.calibrate import (
     fit_scope_score,
     prediction_sets,
 )
-from replymesh_training.config import CalibrationConfig
-from replymesh_training.ensemble import Pool, fit_pool, temperatures_of, those_that_earn
+from replymesh_training.config import META, CalibrationConfig
+from replymesh_training.ensemble import LEAST_GAIN, Pool, fit_pool, gains, temperatures_of
 
 Array = np.ndarray
 
@@ -131,6 +131,14 @@ def _cross_fitted(signals: tuple[Array, Array, Array], right: Array) -> Array:
     return out
 
 
+def _with_meta(votes: Votes, temperatures: Mapping[str, float], candidates: Sequence[str]) -> tuple[Sequence[str], dict[str, float]]:
+    """The candidates, without the meta-learner where it earns nothing beside the others; the others have earned their place on many more rows."""
+    if META not in candidates:
+        return candidates, {}
+    gain = gains(votes.members, votes.labels, temperatures, candidates)[META]
+    return (candidates, {}) if gain >= LEAST_GAIN else ([name for name in candidates if name != META], {META: gain})
+
+
 def calibrate(
     fit: Votes, conformal: Votes, candidates: Sequence[str], foreign: Sequence[Votes], sharp: bool, config: CalibrationConfig, other: Votes | None = None,
 ) -> Calibration:  # fmt: skip
@@ -140,7 +148,7 @@ def calibrate(
     """
     pooled = fit if other is None else join([fit, other])
     temperatures = temperatures_of(pooled.members, pooled.labels)
-    kept, gone = those_that_earn(pooled.members, pooled.labels, temperatures, candidates)
+    kept, gone = _with_meta(pooled, temperatures, candidates)
     found = Calibration(fit_pool(pooled.members, pooled.labels, temperatures, kept), gone)
     if not sharp:
         return found
