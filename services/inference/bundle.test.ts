@@ -150,7 +150,7 @@ describe('a bundle is refused, with what is wrong and what to do, when', () => {
     [
       'a stage reads what nothing makes',
       (m) => m.spaces[0].stages[0].inputs.push('tide'),
-      /spaces\[support\]\.stages\[support\]\.inputs: .*"tide"/,
+      /spaces\[support\]\.stages\[top\]\.inputs: .*"tide"/,
     ],
     [
       'a member votes with what nothing makes',
@@ -181,7 +181,7 @@ describe('models are refused when', () => {
   it('they have other inputs than the manifest says', async () => {
     const folder = await copied();
     await editManifest(folder, (m) => m.spaces[0].stages[0].inputs.push('input_ids'));
-    await expect(opened(folder)).rejects.toThrow(/space\.onnx: its inputs are .* the manifest says .*input_ids/);
+    await expect(opened(folder)).rejects.toThrow(/top\.onnx: its inputs are .* the manifest says .*input_ids/);
   });
 
   it('they have other shapes than the manifest says', async () => {
