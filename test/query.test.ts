@@ -18,7 +18,7 @@ describe('one message', () => {
   it('is understood and answered with its evidence', async () => {
     const question = 'Where is my refund? I returned the jacket two weeks ago.';
     // Right after the start articles are found by their words alone, and by meaning a moment later.
-    const sources = async () => (await ask(question)).reply?.citations.length;
+    const sources = async () => (await ask(question, { customerId: 'cus_ada' })).reply?.citations.length;
     await expect.poll(sources, { timeout: 30_000 }).toBeGreaterThan(0);
     const decision = await ask(question, { customerId: 'cus_ada' });
     expect(decision.intents[0]?.label).toBe('track_refund');
