@@ -18,27 +18,43 @@ def test_temperature_finds_how_much_too_sure_a_model_is() -> None:
     assert calibrate.fit_temperature(logits, labels) == pytest.approx(3.0, rel=0.1)
 
 
-def test_prediction_sets_hold_the_true_label_at_least_as_often_as_asked() -> None:
+def test_prediction_sets_hold_the_true_label_about_as_often_as_asked() -> None:
     logits, labels = sharpened(1.0)
     probabilities = softmax(logits, axis=1)
-    threshold = calibrate.fit_conformal_threshold(probabilities[:2000], labels[:2000], 0.9)
-    sets = calibrate.prediction_sets(probabilities[2000:], threshold)
+    least = calibrate.fit_least_probability(probabilities[:2000], labels[:2000], 0.9)
+    sets = calibrate.prediction_sets(probabilities[2000:], least)
     covered = np.mean([label in held for label, held in zip(labels[2000:], sets, strict=True)])
-    # The label at which the sum reaches the threshold belongs to the set, so that coverage errs on the safe side.
-    assert covered >= 0.9
+    # 2,000 rows on either side: two standard errors of both draws together.
+    assert covered == pytest.approx(0.9, abs=0.02)
 
 
 def test_a_coverage_that_the_rows_cannot_give_is_refused() -> None:
     with pytest.raises(ValueError, match="held-out rows"):
-        calibrate.fit_conformal_threshold(np.full((5, 2), 0.5), np.zeros(5, dtype=int), 0.95)
+        calibrate.fit_least_probability(np.full((5, 2), 0.5), np.zeros(5, dtype=int), 0.95)
 
 
-def test_the_energy_threshold_keeps_the_share_asked_for() -> None:
+def test_the_scope_threshold_keeps_the_share_asked_for() -> None:
     random = np.random.default_rng(3)
     inside, outside = random.normal(-8, 1, 1000), random.normal(-3, 1, 1000)
-    fitted = calibrate.fit_energy_score(inside, outside, 0.98)
-    assert np.mean(fitted.score(inside) < fitted.threshold) == pytest.approx(0.98, abs=0.005)
-    assert metrics.auroc(fitted.score(np.concatenate([inside, outside])), np.repeat([0, 1], 1000)) > 0.99
+    fitted = calibrate.fit_scope_score(inside, outside, 0.0, 0.98)
+    none = np.zeros(1000)
+    assert np.mean(fitted.score(inside, none) < fitted.threshold) == pytest.approx(0.98, abs=0.005)
+    assert metrics.auroc(fitted.score(np.concatenate([inside, outside]), np.zeros(2000)), np.repeat([0, 1], 1000)) > 0.99
+
+
+def test_a_distance_counts_as_much_as_its_weight_says() -> None:
+    score = calibrate.ScopeScore(location=0.0, scale=1.0, threshold=0.5, distance_weight=10.0)
+    assert score.score(np.array([-5.0]), np.array([0.5]))[0] == pytest.approx(0.5)
+
+
+def test_the_confidence_falls_where_mistakes_disagree() -> None:
+    random = np.random.default_rng(5)
+    right = random.random(4000) < 0.8
+    disagreement = np.where(right, random.gamma(1, 0.05, 4000), random.gamma(3, 0.1, 4000))
+    fitted = calibrate.fit_confidence(np.full(4000, 0.8), np.zeros(4000), disagreement, right)
+    scores = fitted.score(np.full(4000, 0.8), np.zeros(4000), disagreement)
+    assert metrics.auroc(-scores, ~right) > 0.85
+    assert scores.mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_auroc_counts_pairs_and_ties_half() -> None:
