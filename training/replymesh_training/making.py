@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -141,7 +141,9 @@ class Making:
 
     @cached_property
     def regression(self) -> Path:
-        make = lambda f: members.fit_regression(self.train, self.space, self.run.config).save(f)  # noqa: E731
+        def make(folder: Path) -> None:
+            members.fit_regression(self.train, self.space, self.run.config).save(folder)
+
         return self.stage("regression", [self.states, self.rows.targets("train").tolist(), asdict(self.run.config.linear), self.space.inverse_penalty], make)
 
     @cached_property
@@ -176,7 +178,7 @@ class Making:
         config = self.run.config
 
         def make(folder: Path) -> None:
-            sizes = type(config.meta)(**{**asdict(config.meta), "candidates": self.candidates})
+            sizes = replace(config.meta, candidates=self.candidates)
             save_meta(fit_meta(self.meta_pool, self.fold_votes["distance"], self.fold_votes, self.train.labels, sizes, config.seed), folder)
 
         return self.stage("meta", [self.fold_tops, *self.member_key, self.earned[0], asdict(config.meta)], make)

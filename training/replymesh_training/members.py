@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,7 @@ def fold_tops(folder: Path, rows: Rows, folds: Array, classes: int, encoder: Enc
     """fold<k>.pt: the top that was tuned without fold k, one fit each."""
     for fold in range(config.folds):
         own = rows.take(np.flatnonzero(folds != fold))
-        once = type(space.tune)(**{**vars(space.tune), "averaged": 1})
+        once = replace(space.tune, averaged=1)
         make_top(folder, own.hidden, own.labels, classes, encoder, once, config.monte_carlo.drop_probability, config.seed, report)  # type: ignore[arg-type]
         (folder / "top.pt").rename(folder / f"fold{fold}.pt")
 

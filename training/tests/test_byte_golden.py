@@ -1,13 +1,8 @@
 import json
 
-import pytest
+from tokenizers import Tokenizer
 
-pytest.importorskip("torch")
-pytest.importorskip("tokenizers")
-
-from tokenizers import Tokenizer  # noqa: E402
-
-from replymesh_training import byte_golden  # noqa: E402
+from replymesh_training import byte_golden
 
 WHY = "run `python -m replymesh_training.byte_golden`, and see whether services/inference/tokenizer.ts still agrees"
 

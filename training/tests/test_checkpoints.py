@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("safetensors")
-
-from safetensors.numpy import save_file  # noqa: E402
-from tokenizers import Tokenizer, models  # noqa: E402
-
-from replymesh_training.byte_encoder import ByteEncoder, logits_of, train_tokenizer  # noqa: E402
-from replymesh_training.checkpoints import CheckpointError, open_byte_start, open_checkpoint, sinusoids  # noqa: E402
-from replymesh_training.minilm import build_trunk  # noqa: E402
-from replymesh_training.tokens import load_tokenizer  # noqa: E402
+from replymesh_training.byte_encoder import ByteEncoder, logits_of, train_tokenizer
+from replymesh_training.checkpoints import CheckpointError, open_byte_start, open_checkpoint, sinusoids
+from replymesh_training.minilm import build_trunk
+from replymesh_training.tokens import load_tokenizer
 
 WIDTH, HEADS, INNER, LAYERS, WORDS, PLACES = 16, 4, 24, 3, 400, 40
 ROBERTA_PARTS = dict(

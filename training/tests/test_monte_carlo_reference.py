@@ -1,18 +1,13 @@
 import numpy as np
-import pytest
+import onnxruntime
+import torch
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("onnxruntime")
-pytest.importorskip("lightgbm")
-
-import onnxruntime  # noqa: E402
-
-from replymesh_training import graphs, masks  # noqa: E402
-from replymesh_training import monte_carlo_reference as reference  # noqa: E402
-from replymesh_training.config import MonteCarloConfig  # noqa: E402
-from replymesh_training.finetune import Ragged  # noqa: E402
-from replymesh_training.minilm import EncoderConfig  # noqa: E402
-from replymesh_training.spaces import TunedTop  # noqa: E402
+from replymesh_training import graphs, masks
+from replymesh_training import monte_carlo_reference as reference
+from replymesh_training.config import MonteCarloConfig
+from replymesh_training.finetune import Ragged
+from replymesh_training.minilm import EncoderConfig
+from replymesh_training.spaces import TunedTop
 
 WIDTH, LABELS, SAMPLES, BELOW = 32, 5, 7, 51
 

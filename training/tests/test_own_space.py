@@ -6,15 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tokenizers
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxruntime")
-tokenizers = pytest.importorskip("tokenizers")
-
-from replymesh_training import manifest, minilm, own_space, stages  # noqa: E402
-from replymesh_training.cosine import CosineConfig  # noqa: E402
-from replymesh_training.data import DataError  # noqa: E402
-from replymesh_training.own_members import OwnConfig  # noqa: E402
+from replymesh_training import manifest, minilm, own_space, stages
+from replymesh_training.cosine import CosineConfig
+from replymesh_training.data import DataError
+from replymesh_training.own_members import OwnConfig
 
 WORDS = {"refund": ["refund", "money back", "repay me"], "order": ["parcel", "order", "shipment"], "account": ["password", "login", "account"]}
 FRAMES = ["where is my {}", "I want my {} today", "what about the {}", "please help with {} now", "{} does not work", "tell me more of {}"]

@@ -1,6 +1,7 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import mlflow
 import numpy as np
 import pytest
 
@@ -35,7 +36,6 @@ def test_parameters_are_flat() -> None:
 
 
 def test_a_run_is_logged_and_its_bundle_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}")
@@ -53,7 +53,6 @@ def test_a_run_is_logged_and_its_bundle_registered(tmp_path: Path, monkeypatch: 
 
 
 def test_a_store_that_refuses_is_told_of_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://host")
     with pytest.raises(tracking.TrackingError, match=r"is finished, but MLflow refused its run: .*mend MLFLOW_TRACKING_URI"):
         tracking.log_training(RunConfig(), CONTENT, tmp_path, followed())
