@@ -9,7 +9,7 @@ export interface DecisionWrite {
   readonly query: Readonly<Record<string, unknown>>;
   /** Null for an unknown customer. */
   readonly interaction: Readonly<Record<string, unknown>> | null;
-  readonly event: { readonly type: string; readonly payload: Readonly<Record<string, unknown>> };
+  readonly event: { readonly id: string; readonly type: string; readonly payload: Readonly<Record<string, unknown>> };
 }
 
 /** Postgres' text cannot hold NUL; the record itself keeps it. */
@@ -20,6 +20,7 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
   const { decision } = query;
   const intent = storable(decision?.intents[0]?.label ?? '');
   const escalated = decision?.action === Action.ESCALATE;
+  const type = escalated ? 'QueryEscalated' : 'QueryProcessed';
   const createdAt = (query.createTime ?? now).toISOString();
   const columns = {
     customer_id: storable(query.customerId),
@@ -61,14 +62,15 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
             tenant,
             id: query.id,
             customer_id: columns.customer_id,
-            type: 'QUERY',
+            interaction_type: 'QUERY',
             summary: intent,
             resolution_status: ResolutionStatus[statusAfter(decision?.action ?? 0)],
             satisfaction_score: null,
             created_at: createdAt,
           },
     event: {
-      type: escalated ? 'QueryEscalated' : 'QueryProcessed',
+      id: `${type}/${query.id}`,
+      type,
       payload: { query_id: query.id, ...columns, label_space: query.labelSpace, create_time: createdAt },
     },
   };

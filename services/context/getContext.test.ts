@@ -69,7 +69,7 @@ describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
     const { tenant, as } = newTenant();
     await mesh.context.recordDecision({ query: aQuery({ customerId: 'c-1' }) }, as);
     const before = await mesh.context.getContext({ customerId: 'c-1' }, as);
-    await store.within(as.within, (tx) => tx.execute(sql`delete from interactions where tenant = ${tenant}`));
+    await store.within(as.within, (tx) => tx.execute(sql`delete from customer_history where tenant = ${tenant}`));
     expect(await mesh.context.getContext({ customerId: 'c-1' }, as)).toEqual(before);
   });
 

@@ -45,8 +45,8 @@ async function read(tx: Transaction, customerId: string, now: Date): Promise<Get
       select (select jsonb_build_object('display_name', display_name, 'tier', tier, 'language', language, 'facts', facts)
               from customers where id = ${customerId}) as profile,
              (select jsonb_agg(to_jsonb(i)) from (
-                select id, type, summary, resolution_status as status, satisfaction_score as score, extract(epoch from created_at) * 1000 as at
-                from interactions where customer_id = ${customerId}
+                select id, interaction_type as type, summary, resolution_status as status, satisfaction_score as score, extract(epoch from created_at) * 1000 as at
+                from customer_history where customer_id = ${customerId}
                 order by created_at desc, id desc limit ${HISTORY_LIMIT}) i) as interactions`,
   );
   const interactions = (row?.interactions ?? []).map(interactionOf);

@@ -8,7 +8,7 @@ for (let i = 0; ; i += 1) {
   const id = `${round}-${i}`;
   await db.transaction(async (tx) => {
     await tx.exec("SET LOCAL ROLE replymesh_app; SET LOCAL replymesh.tenant = 'kill'");
-    await tx.query("insert into interactions values ('kill', $1, 'c', 'CALL', '', 'OPEN', null, now())", [id]);
+    await tx.query("insert into customer_history values ('kill', $1, 'c', 'CALL', '', 'OPEN', null, now())", [id]);
   });
   process.stdout.write(`${id}\n`);
 }

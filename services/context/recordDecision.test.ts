@@ -32,7 +32,7 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
     const [own] = await store.within(as.within, (tx) =>
       rowsOf<{ queries: string; interactions: string }>(
         tx,
-        sql`select (select count(*) from queries)::int as queries, (select count(*) from interactions)::int as interactions`,
+        sql`select (select count(*) from queries)::int as queries, (select count(*) from customer_history)::int as interactions`,
       ),
     );
     const events = await store.background((tx) =>

@@ -89,16 +89,18 @@ async function insert(tx: Transaction, tenant: string, writes: readonly Decision
         insert into queries
         select q.* from input, jsonb_populate_record(null::queries, input.query) q
         where input.request_id = '' or input.request_id in (select request_id from claimed)
-        on conflict (tenant, id) do nothing
+        on conflict (tenant, id, created_at) do nothing
         returning id
       ), remembered as (
-        insert into interactions
-        select i.* from input join stored using (id), jsonb_populate_record(null::interactions, input.interaction) i
+        insert into customer_history
+        select h.* from input join stored using (id), jsonb_populate_record(null::customer_history, input.interaction) h
         where jsonb_typeof(input.interaction) = 'object'
         on conflict (tenant, id) do nothing
       ), announced as (
-        insert into outbox (tenant, type, subject, payload, created_at)
-        select ${tenant}, event->>'type', id, event->'payload', ${at}::timestamptz from input join stored using (id)
+        insert into outbox (tenant, event_id, type, subject, payload, created_at)
+        select ${tenant}, event->>'id', event->>'type', id, event->'payload', ${at}::timestamptz from input join stored using (id)
+        -- It may have been announced before its query's month was dropped.
+        on conflict do nothing
       )
       select id from stored`,
   );

@@ -8,37 +8,19 @@ import {
   index,
   integer,
   jsonb,
-  pgPolicy,
-  pgRole,
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
+import { bytea, everyTenant, ownTenant, tenant, time } from './columns.js';
 
-/** The plain role that every request's transaction takes: row-level security binds it, as it does not bind owners and superusers. */
-export const APP_ROLE = 'replymesh_app';
-/** The plain role of the mesh's own work across tenants: it reaches only what its policies name. */
-export const BACKGROUND_ROLE = 'replymesh_background';
 /** Dimension of the embeddings that the vector index holds. */
 export const EMBEDDING_DIMENSION = 384;
 
-const app = pgRole(APP_ROLE).existing();
-const background = pgRole(BACKGROUND_ROLE).existing();
-
-const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 /** `real[]` as generated; `vectorColumn.ts` makes it `vector(384)` with its index where the server has pgvector. */
 const embedding = customType<{ data: string }>({ dataType: () => 'real[]' });
-
-/** Milliseconds, as everywhere in the mesh: a finer clock here would break keyset paging by times that went through JavaScript. */
-const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
-const tenant = () => text('tenant').notNull();
-
-const OWN = sql`tenant = current_setting('replymesh.tenant', true)`;
-const ownTenant = () => pgPolicy('own_tenant', { for: 'all', to: app, using: OWN, withCheck: OWN });
-const everyTenant = () => pgPolicy('every_tenant', { for: 'all', to: background, using: sql`true`, withCheck: sql`true` });
 
 export const customers = pgTable(
   'customers',
@@ -57,19 +39,25 @@ export const customers = pgTable(
 );
 
 /** No foreign key to customers: somebody may write before anybody has stored a profile. */
-export const interactions = pgTable(
-  'interactions',
+export const customerHistory = pgTable(
+  'customer_history',
   {
     tenant: tenant(),
     id: text('id').notNull(),
     customerId: text('customer_id').notNull(),
-    type: text('type').notNull(),
+    interactionType: text('interaction_type').notNull(),
     summary: text('summary').notNull(),
     resolutionStatus: text('resolution_status').notNull(),
     satisfactionScore: integer('satisfaction_score'),
     createdAt: time('created_at').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.tenant, t.id] }), index('interactions_customer').on(t.tenant, t.customerId, t.createdAt), ownTenant()],
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index('customer_history_customer').on(t.tenant, t.customerId, t.createdAt),
+    index('customer_history_age').using('brin', t.createdAt),
+    ownTenant(),
+    everyTenant(),
+  ],
 );
 
 export const articles = pgTable(
@@ -83,6 +71,12 @@ export const articles = pgTable(
     audience: text('audience').notNull(),
     intents: text('intents').array().notNull(),
     version: bigint('version', { mode: 'number' }).notNull(),
+    /** File or address that it was imported from; empty when it was written by hand. */
+    source: text('source').notNull().default(''),
+    /** SHA-256 of what stood there, lower-case hexadecimal: the same again is no new version. */
+    sourceSha256: text('source_sha256').notNull().default(''),
+    /** When somebody should look whether it is still true. */
+    staleAt: time('stale_at'),
     createdAt: time('created_at').notNull(),
     updatedAt: time('updated_at').notNull(),
   },
@@ -119,7 +113,11 @@ export const passages = pgTable(
   ],
 );
 
-/** One row for each message. `record` is the whole `replymesh.type.v1.Query`; the columns beside it are what lists and analytics ask for. */
+/**
+ * One row for each message. `record` is the whole `replymesh.type.v1.Query`; the columns beside it are what lists and analytics ask for.
+ * Partitioned by the month of `created_at` (`queryPartitions.ts`), which drizzle cannot say: the migration does. That is the time of acceptance inside
+ * the record, so that a record sent twice is one row though its time is part of the key.
+ */
 export const queries = pgTable(
   'queries',
   {
@@ -151,12 +149,13 @@ export const queries = pgTable(
     updatedAt: time('updated_at').notNull(),
   },
   (t) => [
-    primaryKey({ columns: [t.tenant, t.id] }),
+    primaryKey({ columns: [t.tenant, t.id, t.createdAt] }),
     index('queries_created_at').on(t.tenant, t.createdAt, t.id),
     index('queries_customer_id').on(t.tenant, t.customerId, t.createdAt, t.id),
     index('queries_intent').on(t.tenant, t.intent, t.createdAt, t.id),
     index('queries_confidence').on(t.tenant, t.confidence),
     ownTenant(),
+    everyTenant(),
   ],
 );
 
@@ -181,6 +180,7 @@ export const requestReservations = pgTable(
   ],
 );
 
+/** No foreign key to queries: their key has a time in it that feedback does not know. */
 export const feedback = pgTable(
   'feedback',
   {
@@ -195,26 +195,10 @@ export const feedback = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id] }),
-    foreignKey({ columns: [t.tenant, t.queryId], foreignColumns: [queries.tenant, queries.id] }).onDelete('cascade'),
     uniqueIndex('feedback_request_id').on(t.tenant, t.queryId, t.requestId).where(sql`request_id <> ''`),
+    index('feedback_query').on(t.tenant, t.queryId),
+    index('feedback_age').using('brin', t.createdAt),
     ownTenant(),
+    everyTenant(),
   ],
-);
-
-/** What happened, for the relays: written in the transaction that made it happen, in the order of `position`. */
-export const outbox = pgTable(
-  'outbox',
-  {
-    position: bigint('position', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    tenant: tenant(),
-    type: text('type').notNull(),
-    /** Id of the query. */
-    subject: text('subject').notNull(),
-    /** Numbers and labels, no customer's text. */
-    payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
-    createdAt: time('created_at').notNull(),
-    /** Null until a relay has carried it. */
-    relayedAt: time('relayed_at'),
-  },
-  (t) => [index('outbox_waiting').on(t.position).where(sql`relayed_at is null`), ownTenant(), everyTenant()],
 );

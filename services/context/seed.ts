@@ -102,8 +102,9 @@ async function insertCustomers(tx: Transaction, tenant: string, customers: reado
     updated_at: at,
   }));
   const history = customers.flatMap((c) =>
-    c.interactions.map(({ interaction_id, days_ago, ...rest }) => ({
+    c.interactions.map(({ interaction_id, type, days_ago, ...rest }) => ({
       ...rest,
+      interaction_type: type,
       tenant,
       id: interaction_id,
       customer_id: c.customer_id,
@@ -114,6 +115,6 @@ async function insertCustomers(tx: Transaction, tenant: string, customers: reado
     sql`insert into customers select c.* from jsonb_populate_recordset(null::customers, ${JSON.stringify(profiles)}::jsonb) c on conflict do nothing`,
   );
   await tx.execute(
-    sql`insert into interactions select i.* from jsonb_populate_recordset(null::interactions, ${JSON.stringify(history)}::jsonb) i on conflict do nothing`,
+    sql`insert into customer_history select h.* from jsonb_populate_recordset(null::customer_history, ${JSON.stringify(history)}::jsonb) h on conflict do nothing`,
   );
 }

@@ -60,11 +60,11 @@ describe('the embedded database', () => {
     const store = await openPglite(folder);
     const call = background({ tenant: 'breaks', timeoutMs: 10_000 });
     const broken = store.within(call, async (tx) => {
-      await tx.execute(sql`insert into interactions values ('breaks', 'i', 'c', 'CALL', '', 'OPEN', null, now())`);
+      await tx.execute(sql`insert into customer_history values ('breaks', 'i', 'c', 'CALL', '', 'OPEN', null, now())`);
       await tx.execute(sql`do $$ begin raise exception using errcode = '57P01'; end $$`);
     });
     await expect(broken).rejects.toMatchObject({ reason: 'STORE_UNREACHABLE' });
-    expect(await store.within(call, (tx) => rowsOf(tx, sql`select id from interactions`))).toEqual([]);
+    expect(await store.within(call, (tx) => rowsOf(tx, sql`select id from customer_history`))).toEqual([]);
     await store.close();
   });
 
@@ -80,7 +80,7 @@ describe('the embedded database', () => {
       const store = await openPglite(folder);
       const call = background({ tenant: 'kill', timeoutMs: 10_000 });
       const kept = new Set(
-        (await store.within(call, (tx) => rowsOf<{ id: string }>(tx, sql`select id from interactions`))).map((row) => row.id),
+        (await store.within(call, (tx) => rowsOf<{ id: string }>(tx, sql`select id from customer_history`))).map((row) => row.id),
       );
       expect(acknowledged.filter((id) => !kept.has(id))).toEqual([]);
       await store.close();
@@ -165,7 +165,7 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
     const stored = async () =>
       (
         await database.query(
-          'select (select count(*) from queries)::int as queries, (select count(*) from outbox)::int as events, (select count(*) from interactions)::int as lines',
+          'select (select count(*) from queries)::int as queries, (select count(*) from outbox)::int as events, (select count(*) from customer_history)::int as lines',
         )
       ).rows[0];
 

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import type { Within } from '../../lib/call.js';
-import { APP_ROLE, BACKGROUND_ROLE } from './schema.js';
+import { APP_ROLE, BACKGROUND_ROLE } from './columns.js';
 
 /** A transaction, the same over node-postgres and PGlite. */
 export type Transaction = PgDatabase<PgQueryResultHKT>;

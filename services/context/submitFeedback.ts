@@ -79,9 +79,9 @@ async function noteOnInteraction(tx: Transaction, { queryId, satisfaction, resol
   if (satisfaction === undefined && resolved === undefined) return;
   const status = resolved === undefined ? null : ResolutionStatus[resolved ? ResolutionStatus.RESOLVED : ResolutionStatus.OPEN];
   await tx.execute(sql`
-    update interactions set
+    update customer_history set
       satisfaction_score = coalesce(${satisfaction ?? null}::integer, satisfaction_score),
       resolution_status = case when resolution_status = ${ResolutionStatus[ResolutionStatus.ESCALATED]} then resolution_status
                                else coalesce(${status}::text, resolution_status) end
-    where id = ${queryId} and type = 'QUERY'`);
+    where id = ${queryId} and interaction_type = 'QUERY'`);
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
 
-const TABLES = ['articles', 'customers', 'feedback', 'interactions', 'passages', 'queries', 'request_reservations'] as const;
+const TABLES = ['articles', 'customers', 'feedback', 'customer_history', 'passages', 'queries', 'request_reservations'] as const;
 
 describe.each(storeKinds)('a tenant on %s', (kind) => {
   let store: Store;

@@ -1,0 +1,95 @@
+import { sql } from 'drizzle-orm';
+import { boolean, check, doublePrecision, index, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { everyTenant, ownTenant, ownTenantOrMesh, tenant, time } from './columns.js';
+
+/** What people said a message was about. No foreign key to queries: those are partitioned, and go by whole months. */
+export const labels = pgTable(
+  'labels',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    queryId: text('query_id').notNull(),
+    labelSpace: text('label_space').notNull(),
+    label: text('label').notNull(),
+    source: text('source').$type<'feedback' | 'review'>().notNull(),
+    /** Calibration uses the random ones alone: what was chosen because the models were unsure of it is no fair sample. */
+    drawn: text('drawn').$type<'random' | 'chosen'>().notNull(),
+    labelledBy: text('labelled_by').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index('labels_query').on(t.tenant, t.queryId),
+    index('labels_label_space').on(t.tenant, t.labelSpace, t.createdAt),
+    index('labels_age').using('brin', t.createdAt),
+    check('labels_source', sql`source in ('feedback', 'review')`),
+    check('labels_drawn', sql`drawn in ('random', 'chosen')`),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** What a challenger would have answered. The champion's answer is the query's own. */
+export const shadowPredictions = pgTable(
+  'shadow_predictions',
+  {
+    tenant: tenant(),
+    queryId: text('query_id').notNull(),
+    /** SHA-256 of the challenger's manifest. */
+    bundleDigest: text('bundle_digest').notNull(),
+    labelSpace: text('label_space').notNull(),
+    intent: text('intent').notNull(),
+    confidence: doublePrecision('confidence').notNull(),
+    /** Predictive entropy in nats. */
+    uncertainty: doublePrecision('uncertainty').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.queryId, t.bundleDigest] }),
+    index('shadow_predictions_bundle').on(t.tenant, t.bundleDigest, t.createdAt),
+    index('shadow_predictions_age').using('brin', t.createdAt),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** How far a window of a tenant's traffic is from what the bundle was fitted on. */
+export const driftReports = pgTable(
+  'drift_reports',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    modelName: text('model_name').notNull(),
+    modelVersion: text('model_version').notNull(),
+    labelSpace: text('label_space').notNull(),
+    windowStart: time('window_start').notNull(),
+    windowEnd: time('window_end').notNull(),
+    score: doublePrecision('score').notNull(),
+    /** Each measure with its value and limit; numbers and labels, no customer's text. */
+    report: jsonb('report').$type<Record<string, unknown>>().notNull(),
+    drifted: boolean('drifted').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.id] }), index('drift_reports_created_at').on(t.tenant, t.createdAt), ownTenant()],
+);
+
+/** One measured figure of a model. Tenant '' is the mesh's own: what was measured before any tenant's traffic. */
+export const modelPerformance = pgTable(
+  'model_performance',
+  {
+    tenant: tenant(),
+    id: text('id').notNull(),
+    modelName: text('model_name').notNull(),
+    /** SHA-256 of the bundle's manifest, as in queries. */
+    modelVersion: text('model_version').notNull(),
+    metricName: text('metric_name').notNull(),
+    metricValue: doublePrecision('metric_value').notNull(),
+    evaluationDate: time('evaluation_date').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index('model_performance_model').on(t.tenant, t.modelName, t.metricName, t.evaluationDate),
+    ownTenantOrMesh(),
+    everyTenant(),
+  ],
+);
