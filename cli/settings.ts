@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type ConfigOf, declare, type Environment, parseConfig, secret } from '../lib/config.js';
+import { type ConfigOf, declare, type Environment, parseConfig, secret } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
-import { StartError } from '../lib/errors.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { StartConfig } from '../mesh/start.js';
 
@@ -16,13 +15,7 @@ const CliConfig = declare({
 });
 
 /** @throws StartError with every mistake (exit 78) */
-export function settings(env: Environment): ConfigOf<typeof CliConfig> {
-  try {
-    return parseConfig(CliConfig, env);
-  } catch (error) {
-    throw error instanceof ConfigError ? new StartError(error.message) : error;
-  }
-}
+export const settings = (env: Environment): ConfigOf<typeof CliConfig> => parseConfig(CliConfig, env);
 
 /** Every scope that a public method asks for. */
 export const knownScopes: readonly string[] = [...new Set([...methods.values()].flatMap((m) => m.requiredScope ?? []))].sort();

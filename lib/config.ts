@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { StartError } from './errors.js';
 
 /** What one setting takes from the environment. */
 export interface Setting<T> {
@@ -107,12 +108,8 @@ export function target(spec: Common<string>): Setting<string> {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** All mistakes of a configuration at once, each saying what to set. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  constructor(readonly mistakes: readonly string[]) {
-    super(`${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}: ${mistakes.join(' ')}`);
-  }
-}
+const allMistakes = (mistakes: readonly string[]): string =>
+  `${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}: ${mistakes.join(' ')}`;
 
 /** What could be read, and what is wrong with the rest. Empty variables count as missing. */
 function readConfig<D extends Declaration>(declaration: D, env: Environment): { config: Partial<ConfigOf<D>>; mistakes: string[] } {
@@ -133,10 +130,10 @@ function readConfig<D extends Declaration>(declaration: D, env: Environment): { 
   return { config: config as Partial<ConfigOf<D>>, mistakes };
 }
 
-/** Reads a configuration. @throws ConfigError with every mistake */
+/** Reads a configuration. @throws StartError with every mistake */
 export function parseConfig<D extends Declaration>(declaration: D, env: Environment): ConfigOf<D> {
   const { config, mistakes } = readConfig(declaration, env);
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  if (mistakes.length > 0) throw new StartError(allMistakes(mistakes));
   return config as ConfigOf<D>;
 }
 
@@ -176,7 +173,7 @@ export function loadConfig<D extends Declaration>(declaration: D, env: Environme
   // Also where something is missing: whoever asks wants to see what there is to set.
   if (print) process.stdout.write(`${printConfig(declaration, config)}\n`);
   if (mistakes.length > 0) {
-    process.stderr.write(`${new ConfigError(mistakes).message}\n`);
+    process.stderr.write(`${allMistakes(mistakes)}\n`);
     process.exit(78);
   }
   if (print) process.exit(0);
