@@ -1,15 +1,12 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ClientError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../lib/packageRoot.js';
 import { openBundle } from '../services/inference/bundle.js';
 import { openRegistry } from '../services/inference/registry.js';
+import { copyShipped, damage, SHIPPED } from './bundles.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
-
-const shipped = fileURLToPath(new URL('models/default', packageRoot));
 
 let t: TestMesh;
 let work: string;
@@ -35,23 +32,11 @@ const modelsDir = (): string => join(t.dataDir, 'models');
 
 /** Adds a bundle that differs from the shipped one in its version alone. @returns its digest */
 async function added(version: string): Promise<string> {
-  const source = join(work, version);
-  await cp(shipped, source, { recursive: true });
-  const manifest = JSON.parse(await readFile(join(source, 'manifest.json'), 'utf8')) as object;
-  await writeFile(join(source, 'manifest.json'), JSON.stringify({ ...manifest, version }));
-  const bundle = await openBundle(source, 'support');
-  await (await openRegistry({ folder: modelsDir(), shipped })).add(bundle);
+  const bundle = await openBundle(await copyShipped(join(work, version), version), 'support');
+  await (await openRegistry({ folder: modelsDir(), shipped: SHIPPED })).add(bundle);
   return bundle.digest;
 }
-
-/** Turns one bit in the middle of a bundle's trunk. */
-async function damage(digest: string): Promise<void> {
-  const file = join(modelsDir(), 'bundles', digest, 'trunk.onnx');
-  const bytes = await readFile(file);
-  const middle = Math.floor(bytes.length / 2);
-  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
-  await writeFile(file, bytes);
-}
+const folderOf = (digest: string): string => join(modelsDir(), 'bundles', digest);
 
 let asked = 0;
 /** Digest of the bundle that judges a message which nobody has sent before. */
@@ -105,7 +90,7 @@ describe('a running mesh', () => {
   it('refuses a broken bundle with what is broken, and the old one goes on', async () => {
     const [before] = await served();
     const broken = await added('8.0.0');
-    await damage(broken);
+    await damage(folderOf(broken));
     const { code, details: message } = await refusal(t.models.promoteBundle({ digest: broken }));
     expect(code).toBe(Status.FAILED_PRECONDITION);
     expect(message).toContain('trunk.onnx: its SHA-256 is');
@@ -119,13 +104,13 @@ describe('a running mesh', () => {
   });
 
   it('takes up what another replica has promoted, refuses what is broken, and stays healthy', async () => {
-    const other = await openRegistry({ folder: modelsDir(), shipped });
+    const other = await openRegistry({ folder: modelsDir(), shipped: SHIPPED });
     const before = await other.aliases();
     const third = await added('9.0.0');
     await other.writeAliases({ champion: third, history: [before.champion] });
     await expect.poll(served, { timeout: 30_000 }).toEqual([third]);
     const broken = await added('9.0.1');
-    await damage(broken);
+    await damage(folderOf(broken));
     await other.writeAliases({ champion: broken, history: [before.champion, third] });
     await expect.poll(() => t.output.join('\n'), { timeout: 30_000 }).toContain('the champion was refused, the one before goes on');
     expect([await served(), await judgedBy()]).toEqual([[third], third]);
