@@ -18,6 +18,7 @@ interface Options {
 const TENANT = 'bench';
 const MAX_CALLERS = 1000;
 const MAX_SECONDS = 600;
+const MAX_SEEDS = 100;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const whole = (raw: string, max: number): number => {
@@ -101,6 +102,9 @@ program
   .command('quality')
   .description('Measures the served bundle on the test rows of the public sets, and prints each figure beside what was asked of it.')
   .option('--data <folder>', 'folder of the sets', '../shared/data')
+  .option('--python', 'compare with what Python answers, too; about two minutes, and the training environment')
+  .option('--few-shot', 'train own spaces of ten examples an intent, too; minutes, and the training environment')
+  .option('--seeds <n>', 'how often their examples are drawn', (raw) => whole(raw, MAX_SEEDS), 5)
   .option('--json', 'print one JSON document')
   .exitOverride()
   .action((_own: QualityOptions, command: Command) => quality(command.optsWithGlobals<QualityOptions>(), process.env, interrupted.signal));

@@ -1,61 +1,107 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { LabelSpace } from '../gen/replymesh/type/v1/bundle.js';
 import { type Environment, parseConfig } from '../lib/config.js';
 import { type Batch, batchOf, type Task } from '../services/inference/batch.js';
-import { type Bundle, declaredFile, openBundle, readBundleFile } from '../services/inference/bundle.js';
+import { type Bundle, openBundle } from '../services/inference/bundle.js';
 import { InferenceConfig } from '../services/inference/config.js';
 import { openInputs } from '../services/inference/inputs.js';
-import { openModels } from '../services/inference/models.js';
+import { openModels, SENTIMENT_SPACE } from '../services/inference/models.js';
 import { openTokenizer } from '../services/inference/tokenizer.js';
+import { openHeads } from './heads.js';
+import { openInt8Peak, PEAK_MULTIPLY_ADDS } from './int8Peak.js';
+import { multiplyAdds } from './multiplyAdds.js';
+import { withoutDropout } from './withoutDropout.js';
 
 /** Time of one text on one core, milliseconds, in batches of 16 texts of about one length. */
 export interface StageTimes {
-  /** The whole of a space with all its dropout samples, and with a single one. */
+  /** The whole of a space with all its dropout samples. */
   readonly withSamples: number;
-  readonly withOne: number;
+  /** The same without anything stochastic. */
+  readonly withoutSamples: number;
   /** The shared encoder. */
   readonly encoder: number;
-  /** Regression, forests, meta-learner and neighbours. */
-  readonly heads: number;
+  /** Regression, forests, meta-learner and neighbours that run for every query. */
+  readonly servedHeads: number;
+  /** Those that the pool leaves out; 0 when there are none. */
+  readonly offHeads: number;
+}
+export interface Stages {
+  readonly times: StageTimes;
+  /** Members of the heads. */
+  readonly servedMembers: readonly string[];
+  readonly offMembers: readonly string[];
+  /** 8-bit multiply-adds that the texts need, against what the core does at most in that time. */
+  readonly peakShare: number;
 }
 
 const BATCH = 16;
-/** Stages that are no transformer. */
-const HEADS: ReadonlySet<string> = new Set(['heads', 'trees']);
-const ROUNDS = 5;
+const ROUNDS = 9;
 
 /** Measures in this thread, with the bundle that the environment names. */
-export async function stageTimes(env: Environment, spaceName: string, texts: readonly string[]): Promise<StageTimes> {
+export async function measureStages(env: Environment, spaceName: string, texts: readonly string[]): Promise<Stages> {
   const { bundleDir, defaultLabelSpace } = parseConfig(InferenceConfig, env);
   const bundle = await openBundle(bundleDir, defaultLabelSpace);
   const space = bundle.spaces.get(spaceName)!;
   const batches = await batchesOf(bundle, space, texts);
+  const spaces = bundle.manifest.spaces.filter(({ name }) => name === spaceName || name === SENTIMENT_SPACE);
   const models = await openModels(bundle);
-  const sparse = await openModels({ ...bundle, manifest: { ...bundle.manifest, spaces: bundle.manifest.spaces.map(oneSample) } });
-  const heads = await openHeads(bundle, space, batches);
-  const rows = batches.reduce((sum, batch) => sum + batch.lengths.length, 0);
-  // Turn by turn, and the best of each: what the machine does beside strikes all alike.
-  const runs = {
-    withSamples: (batch: Batch) => models.run(batch),
-    withOne: (batch: Batch) => sparse.run(batch),
-    encoder: (batch: Batch) => models.run({ ...batch, space: undefined, texts: undefined }),
-    heads,
-  };
-  const best: Record<string, number> = {};
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, run] of Object.entries(runs)) {
-      const started = performance.now();
-      for (const batch of batches) await run(batch);
-      best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, (performance.now() - started) / rows);
-    }
+  const dir = await mkdtemp(join(tmpdir(), 'replymesh-bench-'));
+  try {
+    const certain = await openModels(
+      await withoutDropout(
+        bundle,
+        spaces.map(({ name }) => name),
+        dir,
+      ),
+    );
+    const { served, off } = await openHeads(bundle, space, batches);
+    const best = await bestTimes(batches, {
+      withSamples: (batch) => models.run(batch),
+      withoutSamples: (batch) => certain.run(batch),
+      encoder: (batch) => models.run({ ...batch, space: undefined, texts: undefined }),
+      servedHeads: served.run,
+      offHeads: off.run,
+      peak: await openInt8Peak(),
+    });
+    const perText = (times: readonly number[]): number => times.reduce((a, b) => a + b, 0) / (batches.length * BATCH);
+    const times = {
+      withSamples: perText(best('withSamples')),
+      withoutSamples: perText(best('withoutSamples')),
+      encoder: perText(best('encoder')),
+      servedHeads: perText(best('servedHeads')),
+      offHeads: perText(best('offHeads')),
+    };
+    const addsPerMs = (await multiplyAdds(bundle, spaces, batches)) / times.withSamples;
+    const peakPerMs = PEAK_MULTIPLY_ADDS / Math.min(...best('peak'));
+    return { times, servedMembers: served.members, offMembers: off.members, peakShare: addsPerMs / peakPerMs };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
   }
-  return best as unknown as StageTimes;
 }
 
-const oneSample = (space: LabelSpace): LabelSpace =>
-  space.monteCarlo ? { ...space, monteCarlo: { ...space.monteCarlo, samples: 1 } } : space;
+/** Milliseconds of each batch. Turn by turn, and the best of the rounds: what the machine does beside strikes all alike. */
+async function bestTimes<Name extends string>(
+  batches: readonly Batch[],
+  runs: Readonly<Record<Name, (batch: Batch) => Promise<unknown>>>,
+): Promise<(name: Name) => readonly number[]> {
+  const named = Object.entries(runs) as [Name, (batch: Batch) => Promise<unknown>][];
+  const best = new Map(named.map(([name]) => [name, batches.map(() => Number.POSITIVE_INFINITY)]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of named) {
+      const own = best.get(name)!;
+      for (const [i, batch] of batches.entries()) {
+        const started = performance.now();
+        await run(batch);
+        own[i] = Math.min(own[i]!, performance.now() - started);
+      }
+    }
+  }
+  return (name) => best.get(name)!;
+}
 
-async function batchesOf(bundle: Bundle, space: LabelSpace, texts: readonly string[]): Promise<Batch[]> {
+export async function batchesOf(bundle: Bundle, space: LabelSpace, texts: readonly string[]): Promise<Batch[]> {
   const { tokenizer, byteTokenizer } = bundle.manifest;
   const read = await openInputs(bundle, await openTokenizer(bundle, tokenizer));
   const tasks = texts
@@ -66,36 +112,4 @@ async function batchesOf(bundle: Bundle, space: LabelSpace, texts: readonly stri
     const own = tasks.slice(i * BATCH, (i + 1) * BATCH);
     return batchOf(own, own.at(-1)!.inputs.ids.length, pads);
   });
-}
-
-type Feeds = Record<string, Tensor>;
-
-/** Runs the graphs that are no transformer on a batch's own features, and on made-up embeddings and logits: their time does not turn on the values. */
-async function openHeads(bundle: Bundle, space: LabelSpace, batches: readonly Batch[]): Promise<(batch: Batch) => Promise<void>> {
-  const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 } as const;
-  const stages = space.stages.filter((stage) => HEADS.has(stage.name));
-  const sessions = await Promise.all(
-    stages.map(async ({ file }) => InferenceSession.create(await readBundleFile(bundle.dir, declaredFile(bundle, file)), options)),
-  );
-  // Made before the clock runs.
-  const feeds = new Map(batches.map((batch) => [batch, sessions.map(({ inputNames }) => headInputs(bundle, space, batch, inputNames))]));
-  return async (batch) => {
-    for (const [i, own] of feeds.get(batch)!.entries()) await sessions[i]!.run(own);
-  };
-}
-
-function headInputs({ manifest }: Bundle, space: LabelSpace, { lengths, texts }: Batch, names: readonly string[]): Feeds {
-  const rows = lengths.length;
-  const { ngramWidth, ngrams, ngramCounts, features } = texts!;
-  const noise = (width: number): Tensor => {
-    const values = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));
-    return new Tensor('float32', values, [rows, width]);
-  };
-  const known: Feeds = {
-    ngrams: new Tensor('int64', BigInt64Array.from(ngrams, BigInt), [rows, ngramWidth]),
-    ngram_counts: new Tensor('float32', ngramCounts, [rows, ngramWidth]),
-    text_features: new Tensor('float32', features, [rows, features.length / rows]),
-    [manifest.embeddingTensor]: noise(manifest.embeddingWidth),
-  };
-  return Object.fromEntries(names.map((name) => [name, known[name] ?? noise(space.labels.length)]));
 }
