@@ -13,6 +13,7 @@ from replymesh_training.byte_encoder import PAD_ID
 from replymesh_training.config import META, RunConfig
 from replymesh_training.data import read_rows
 from replymesh_training.evaluate import Calibration
+from replymesh_training.rated_sentences import fetch, rated_sentences
 from replymesh_training.rows import NATURAL, Source, in_scope
 
 VERSION = "2.0.0"
@@ -37,6 +38,7 @@ SOURCES = {
     "uci-sentiment": ("CC BY 4.0", "Kotzias et al. 2015, UCI Sentiment Labelled Sentences"),
     "clinc150": ("CC BY 3.0", "Larson et al. 2019, oos-eval data_full.json"),
     "banking77": ("CC BY 4.0", "Casanueva et al. 2020, PolyAI task-specific-datasets"),
+    "rated-sentences": ("MIT", "Hutto and Gilbert 2014, sentences with ratings in the source distribution of vaderSentiment"),
     "natural-wording": ("Apache-2.0", "Written for Replymesh"),
 }
 """Licence and attribution by data set."""
@@ -57,6 +59,8 @@ def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[st
     if source.natural_repeats:
         path = NATURAL / "natural-train.csv"
         found.append(_provenance("natural-wording", path, len(read_rows(path))))
+    if source.rated:
+        found.append(_provenance("rated-sentences", fetch(), len(rated_sentences(fetch()))))
     for name in source.neutral:
         path = data / name / "train.csv"
         found.append(_provenance(name, path, min(source.neutral_rows, len(in_scope(read_rows(path))))))

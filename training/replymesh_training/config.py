@@ -137,6 +137,7 @@ class SpaceConfig:
     inverse_penalty: float = 4.0  # of the regression; design §8 tried 20, held-out rows of Banking77 and CLINC150 prefer this
     meta: bool = True  # whether the meta-learner takes part; with few rows and few labels it only overfits
     sharp: bool = True  # whether it gets Monte Carlo samples, prediction sets, a confidence and an out-of-scope score
+    refit: bool = False  # whether what is served is fitted anew on all rows, once everything has been calibrated on those held out of them
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -147,6 +148,8 @@ class SpaceConfig:
         unknown = set(self.members) - set(BASE_MEMBERS)
         if unknown or not self.members:
             raise ValueError(f"members must be some of {', '.join(BASE_MEMBERS)}, they are {', '.join(self.members)}")
+        if self.refit and self.source.valid_share is None:
+            raise ValueError("refit is for a set whose held-out rows come of its training rows")
 
 
 SPACES = (
@@ -155,16 +158,17 @@ SPACES = (
         Source("bitext-support", variants=3, natural_repeats=4, foreign=("clinc150", "banking77")),
         TuneConfig(epochs=4, label_smoothing=0.05),
     ),
-    SpaceConfig("banking", Source("banking77", valid_share=0.1, foreign=("clinc150", "bitext-support")), TuneConfig(averaged=2)),
+    SpaceConfig("banking", Source("banking77", valid_share=0.1, foreign=("clinc150", "bitext-support")), TuneConfig(averaged=3), refit=True),
     SpaceConfig("assistant", Source("clinc150", foreign=("banking77", "bitext-support")), TuneConfig(averaged=2)),
     # Every message pays for it, in whatever space it is asked about: two members, no more.
     SpaceConfig(
         "sentiment",
-        Source("uci-sentiment", valid_share=0.2, neutral=("clinc150", "banking77")),
-        TuneConfig(averaged=2),
+        Source("uci-sentiment", valid_share=0.2, neutral=("clinc150", "banking77"), rated=True),
+        TuneConfig(epochs=3, averaged=2),
         ("minilm", "logistic_regression"),
         meta=False,
         sharp=False,
+        refit=True,
     ),
 )
 
@@ -202,7 +206,7 @@ def quick_config(seed: int) -> RunConfig:
     """The smallest run that touches every stage."""
     return RunConfig(
         seed=seed, lower_layers=2, folds=2, quick=True, most_train=540, most_foreign=100, most_neighbours=256,
-        spaces=tuple(replace(space, tune=TuneConfig(epochs=1, averaged=space.tune.averaged)) for space in SPACES),
+        spaces=tuple(replace(s, source=replace(s.source, rated=False), tune=TuneConfig(epochs=1, averaged=s.tune.averaged)) for s in SPACES),
         byte=ByteConfig(vocabulary=512, width=32, heads=2, epochs=1),
         trees=TreesConfig(forest_trees=4, forest_depth=4, boost_rounds=2),
         meta=MetaConfig(rounds=4),

@@ -32,6 +32,8 @@ class CosineConfig:
     label_smoothing: float = 0.1
     token_dropout: float = 0.1  # share of tokens that a step does not see
     scale: float = 12.0  # logits are the cosine times this
+    contrast: float = 0.3  # weight of the contrastive loss
+    contrast_temperature: float = 0.1
     averaged: int = 1  # fits of different seeds whose weights are averaged
 
     def __post_init__(self) -> None:
@@ -52,6 +54,14 @@ class CosineTop(TunedTop):
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9))
+
+
+def contrastive_loss(unit: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Draws texts of one label together and those of others apart. unit: (n, width) of unit length; targets: (n,). Khosla et al. 2020."""
+    itself = torch.eye(len(unit), dtype=torch.bool)
+    log_shares = (unit @ unit.T / temperature).masked_fill(itself, -1e9).log_softmax(1)
+    alike = (targets[:, None] == targets[None]) & ~itself
+    return -((log_shares * alike).sum(1) / alike.sum(1).clamp(min=1)).mean()
 
 
 def _tuned_once(
@@ -82,12 +92,15 @@ def _tuned_once(
         return [drawn[place] for place in rng.permutation(len(drawn))]
 
     for rows in shown(name, (rows for _ in range(epochs) for rows in batches()), steps):
-        states, mask = hidden.batch(rows)
+        # Each text twice, with other tokens hidden, so that every label of a batch has a pair.
+        states, mask = (torch.cat([part, part]) for part in hidden.batch(rows))
+        wanted = torch.cat([targets[rows], targets[rows]])
         with torch.autocast("cpu", torch.bfloat16, enabled=FAST_BFLOAT16):
-            pooled = top.pooled(states, without_some(mask, config.token_dropout))
-        seen = nn.functional.dropout(pooled.float(), drop_probability)
+            pooled = top.pooled(states, without_some(mask, config.token_dropout)).float()
+        seen = nn.functional.dropout(pooled, drop_probability)
         logits = config.scale * seen @ nn.functional.normalize(directions, dim=1).T
-        loss = nn.functional.cross_entropy(logits, targets[rows], label_smoothing=config.label_smoothing)
+        loss = nn.functional.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
+        loss = loss + config.contrast * contrastive_loss(pooled, wanted, config.contrast_temperature)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(top.parameters(), 1.0)

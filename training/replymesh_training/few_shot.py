@@ -14,7 +14,7 @@ import numpy as np
 from replymesh_training.checks import refuse_unknown_labels, same_text
 from replymesh_training.data import label_indices, read_rows
 from replymesh_training.metrics import accuracy, calibration_error
-from replymesh_training.own_members import OwnConfig, Report, calibrated, fit_and_hold_out
+from replymesh_training.own_members import OwnConfig, Report, calibrated, fit_and_hold_out, spoken
 from replymesh_training.own_space import rows_of
 from replymesh_training.rows import in_scope, texts_of
 from replymesh_training.stages import Encoder
@@ -53,11 +53,12 @@ def few_shot(data: Path, base: Path, max_tokens: int, examples: int, seeds: int,
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         report(f"encoding {len(used)} training and {len(asked)} test rows")
-        known = rows_of(texts, targets[used], base, max_tokens, Path(folder) / "train")
+        named = len(used) + np.arange(len(labels))
+        known = rows_of([*texts, *map(spoken, labels)], np.concatenate([targets[used], np.arange(len(labels))]), base, max_tokens, Path(folder) / "train")
         held_out = rows_of(asked, label_indices(test, labels), base, max_tokens, Path(folder) / "test")
         for seed, sample in enumerate(samples):
             places, started = np.searchsorted(used, sample), time.monotonic()
-            own, own_texts = known.take(places), [texts[i] for i in places]
+            own, own_texts = known.take(np.concatenate([places, named])), [texts[i] for i in places]
             groups = same_text([train[i] for i in sample])
             fitted, held, _ = fit_and_hold_out(own, own_texts, groups, labels, encoder, config, lambda line: None)
             fit = calibrated(held, None, config)

@@ -66,6 +66,12 @@ class Making:
     rows: SpaceRows
     trunk: Path
     byte_tokenizer: Path
+    pilot: Making | None = None
+    """The same space with rows held out: what was chosen and fitted there holds here, where all rows are trained on."""
+
+    def refit(self) -> Making:
+        """The space on all of its rows; the numbers fitted on held-out votes stay those of this one."""
+        return replace(self, rows=self.rows.with_valid(), pilot=self)
 
     @property
     def classes(self) -> int:
@@ -146,25 +152,36 @@ class Making:
 
         return self.stage("regression", [self.states, self.rows.targets("train").tolist(), asdict(self.run.config.linear), self.space.inverse_penalty], make)
 
+    @property
+    def teacher(self) -> Array:
+        """Logits of a tuned top for each training row, which it was not trained on."""
+        if self.pilot is None:
+            return self.fold_votes["minilm"]
+        return np.concatenate([self.pilot.fold_votes["minilm"], self.pilot.votes["valid"].members["minilm"]])
+
     @cached_property
     def byte(self) -> Path:
-        """The student of the tuned top's out-of-fold logits."""
+        """The student of the tuned top."""
 
         def make(folder: Path) -> None:
-            teacher = self.fold_votes["minilm"]
-            model = members.fit_byte_encoder(self.train, teacher, self.tokenizer, self.run.config, self.run.byte_start, self.report)
+            model = members.fit_byte_encoder(self.train, self.teacher, self.tokenizer, self.run.config, self.run.byte_start, self.report)
             save_byte_encoder(model, folder)
 
-        return self.stage("byte", [self.fold_tops, self.byte_tokenizer, asdict(self.run.config.byte)], make)
+        teachers = [self.fold_tops] if self.pilot is None else [self.pilot.fold_tops, self.pilot.graphs]
+        return self.stage("byte", [*teachers, self.states, self.byte_tokenizer, asdict(self.run.config.byte)], make)
 
     @cached_property
     def earned(self) -> tuple[list[str], dict[str, float]]:
         """Base members that earn their place in the pool of out-of-fold votes; what the others would have brought."""
+        if self.pilot is not None:
+            return self.pilot.earned
         votes = {name: self.fold_votes[name] for name in self.space.members}
         return those_that_earn(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.space.members)
 
     @cached_property
     def meta_pool(self) -> MetaPool:
+        if self.pilot is not None:
+            return self.pilot.meta_pool
         votes = {name: self.fold_votes[name] for name in self.earned[0]}
         pool = fit_pool(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.earned[0])
         return MetaPool(self.earned[0], [pool.temperatures[n] for n in self.earned[0]], [pool.weights[n] for n in self.earned[0]])
@@ -175,6 +192,8 @@ class Making:
 
     @cached_property
     def meta(self) -> Path:
+        if self.pilot is not None:
+            return self.pilot.meta
         config = self.run.config
 
         def make(folder: Path) -> None:

@@ -21,7 +21,7 @@ from replymesh_training.features import features_of
 from replymesh_training.members import Rows
 from replymesh_training.minilm import mean_pool
 from replymesh_training.neighbours import spread
-from replymesh_training.own_members import Fitted, OwnConfig, Report, calibrated, fit_and_hold_out, held_figures
+from replymesh_training.own_members import Fitted, OwnConfig, Report, calibrated, fit_and_hold_out, held_figures, spoken
 from replymesh_training.quantize import quantize
 from replymesh_training.rows import OUT_OF_SCOPE, in_scope, texts_of
 from replymesh_training.serve import Masking, Runner, Words, open_session
@@ -185,7 +185,8 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         texts = texts_of(rows)
-        own = rows_of(texts, label_indices(rows, labels), request.base, max_tokens, work / "rows")
+        targets = np.concatenate([label_indices(rows, labels), np.arange(len(labels))])
+        own = rows_of([*texts, *map(spoken, labels)], targets, request.base, max_tokens, work / "rows")
         if encoder is not None:
             refuse_checkpoint(encoder, own, checkpoint)
         fitted, held, places = fit_and_hold_out(own, texts, checks.same_text(rows), labels, encoder, config, report)

@@ -49,18 +49,19 @@ def make_byte_tokenizer(run: Run, rows: Mapping[str, SpaceRows]) -> Path:
 
 
 def finish(m: Making) -> Space:
-    fitted, metrics = calibrated(m)
+    shipped = m.refit() if m.space.refit else m
+    fitted, metrics = calibrated(m, shipped)
     if m.run.finished is not None:
-        test = m.votes["test"]
+        test = shipped.votes["test"]
         m.run.finished(m.space.name, m.rows.labels, fitted.pool.probabilities(test.members), test.labels)
     m.report(f"test accuracy {metrics['test.accuracy']:.4f}, pooled: {', '.join(f'{n} {w:.2f}' for n, w in fitted.pool.weights.items())}")
     stages_of = []
-    for stage in m.stage_names:
-        session = open_session(m.graphs / f"{stage}.onnx")
+    for stage in shipped.stage_names:
+        session = open_session(shipped.graphs / f"{stage}.onnx")
         stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
     data = bundle.provenance_of(m.run.data, m.space.source, m.run.config)
     entry = bundle.space_entry(m.space.name, m.rows.labels, stages_of, fitted, metrics, data, m.run.config, m.run.width)
-    return Space(m.graphs, entry)
+    return Space(shipped.graphs, entry)
 
 
 def run_pipeline(

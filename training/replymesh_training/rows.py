@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from replymesh_training.augment import variants
+from replymesh_training.checks import near_to
 from replymesh_training.data import Row, label_indices, read_rows, stratified_split
+from replymesh_training.rated_sentences import fetch, rated_sentences
 
 NATURAL = Path(__file__).parents[1] / "data"
 """Folder of natural-train.csv and natural-check.csv: messages in customers' own words, written for this project; the bitext set is made from templates."""
@@ -32,6 +34,12 @@ class SpaceRows:
 
     def targets(self, name: str) -> np.ndarray:
         return label_indices(self.train if name == "train" else self.held[name], self.labels)
+
+    def with_valid(self) -> SpaceRows:
+        """The same with the held-out rows among the training rows, after them."""
+        valid, held = self.held["valid"], {name: rows for name, rows in self.held.items() if name != "valid"}
+        groups = np.concatenate([self.groups, int(self.groups.max()) + 1 + np.arange(len(valid))])
+        return replace(self, train=[*self.train, *valid], groups=groups, held=held)
 
 
 def texts_of(rows: Sequence[Row]) -> list[str]:
@@ -67,6 +75,7 @@ class Source:
     foreign: tuple[str, ...] = ()
     neutral: tuple[str, ...] = ()  # sets whose rows are neither positive nor negative: plain questions
     neutral_rows: int = 600  # drawn of each
+    rated: bool = False  # whether sentences that people rated are trained on, too
 
 
 NEUTRAL = "neutral"
@@ -87,6 +96,12 @@ def foreign_rows(data: Path, sets: Sequence[str], most: int, seed: int) -> dict[
     return found
 
 
+def apart_from(rows: Sequence[Row], held: Sequence[Row]) -> list[Row]:
+    """The rows that are no near copies of held-out ones."""
+    near = near_to(texts_of(rows), texts_of(held))
+    return [row for row, is_near in zip(rows, near, strict=True) if not is_near]
+
+
 def space_rows(data: Path, source: Source, most_train: int | None, most_foreign: int, seed: int) -> SpaceRows:
     """All rows of a space. DataError as `read_rows`."""
     rng, folder = np.random.default_rng(seed), data / source.folder
@@ -99,6 +114,8 @@ def space_rows(data: Path, source: Source, most_train: int | None, most_foreign:
         out, kept = stratified_split(label_indices(train, labels), source.valid_share, seed)
         held["valid"], train = [train[i] for i in out], [train[i] for i in kept]
     train = _thinned(train, most_train, seed)
+    if source.rated:
+        train += apart_from(rated_sentences(fetch()), [row for rows in held.values() for row in rows])
     rows = [Row(text, row.label) for row in train for text in variants(row, source.variants, rng)]
     groups, made = np.repeat(np.arange(len(train)), source.variants), len(rows)
     if source.natural_repeats:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import tokenizers
+import torch
 
 from replymesh_training import manifest, minilm, own_space, stages
-from replymesh_training.cosine import CosineConfig
+from replymesh_training.cosine import CosineConfig, contrastive_loss
 from replymesh_training.data import DataError
-from replymesh_training.own_members import OwnConfig
+from replymesh_training.own_members import OwnConfig, spoken
 
 WORDS = {"refund": ["refund", "money back", "repay me"], "order": ["parcel", "order", "shipment"], "account": ["password", "login", "account"]}
 FRAMES = ["where is my {}", "I want my {} today", "what about the {}", "please help with {} now", "{} does not work", "tell me more of {}"]
@@ -138,3 +139,15 @@ def test_a_damaged_base_is_refused_with_the_file_that_differs(base: Path, tmp_pa
     (broken / "tokenizer_config.json").write_text(json.dumps({"changed": True}))
     with pytest.raises(DataError, match=r"tokenizer_config.json: is not there or not as manifest.json says"):
         made(own_space.Request("theirs", csv(tmp_path / "theirs.csv", TEXTS), broken, tmp_path / "out"))
+
+
+def test_the_words_of_a_label_are_read_from_its_name() -> None:
+    assert [spoken(label) for label in ("card_arrival", "CardArrival", "order.track-now", "17", "_")] == [
+        "card arrival", "card arrival", "order track now", "17", "_",
+    ]  # fmt: skip
+
+
+def test_the_contrastive_loss_is_least_when_texts_of_a_label_point_the_same_way() -> None:
+    labels = torch.tensor([0, 0, 1, 1])
+    together = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    assert contrastive_loss(together, labels, 0.1) < contrastive_loss(together[[0, 2, 1, 3]], labels, 0.1)
