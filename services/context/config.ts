@@ -51,6 +51,13 @@ export const ContextConfig = declare({
     default: '127.0.0.1:50053',
     doc: 'Where the inference service is; it embeds the passages.',
   }),
+  retentionDays: integer({
+    env: 'REPLYMESH_RETENTION_DAYS',
+    min: 0,
+    max: 36_500,
+    default: 0,
+    doc: "How many days messages are kept, with their feedback, labels and lines in customers' histories; they go by whole months, so up to 31 days later. 0 keeps them for ever.",
+  }),
   seed: boolean({
     env: 'REPLYMESH_SEED',
     default: false,

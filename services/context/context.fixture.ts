@@ -26,8 +26,8 @@ export type StoreKind = 'PGlite' | 'Postgres';
 
 const SERVER = { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 20_000, drainMs: 200 };
 
-/** A database of its own on the server of DATABASE_URL. */
-export async function scratchDatabase(): Promise<{
+/** A database of its own on the server of DATABASE_URL. @param plainOwner whether `url` signs in as an owner who is no superuser, so that row-level security binds it */
+export async function scratchDatabase(plainOwner = false): Promise<{
   url: string;
   query: (text: string) => Promise<pg.QueryResult>;
   close(): Promise<void>;
@@ -39,6 +39,11 @@ export async function scratchDatabase(): Promise<{
   const url = new URL(process.env['DATABASE_URL'] ?? '');
   url.pathname = `/${name}`;
   const own = new pg.Client(url.href);
+  if (plainOwner) {
+    await admin.query(`CREATE ROLE ${name} LOGIN CREATEROLE`);
+    await admin.query(`ALTER DATABASE ${name} OWNER TO ${name}`);
+    url.username = name;
+  }
   own.on('error', () => {});
   await own.connect();
   return {
@@ -47,6 +52,7 @@ export async function scratchDatabase(): Promise<{
     close: async () => {
       await own.end();
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      if (plainOwner) await admin.query(`DROP ROLE ${name}`);
       await admin.end();
     },
   };
@@ -55,9 +61,9 @@ export async function scratchDatabase(): Promise<{
 export const postgresOptions = (url: string) => ({ url, connections: 4, statementTimeoutMs: 5000, startTimeoutMs: 5000 });
 
 /** An empty store of this kind, gone when closed. */
-export async function openTestStore(kind: StoreKind): Promise<Store> {
+export async function openTestStore(kind: StoreKind, plainOwner = false): Promise<Store> {
   if (kind === 'PGlite') return openPglite();
-  const database = await scratchDatabase();
+  const database = await scratchDatabase(plainOwner);
   const store = await openPostgres(postgresOptions(database.url));
   return {
     ...store,

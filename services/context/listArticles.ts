@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { type Article, Audience } from '../../gen/replymesh/type/v1/knowledge.js';
-import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ArticleView, type KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import { readArticles } from './article.js';
@@ -12,15 +12,19 @@ const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_CHARACTERS = 1_000_000;
 
 export const listArticles =
-  ({ store }: { store: Store }): Handler<KnowledgeServiceDefinition, 'listArticles'> =>
+  ({ store, now }: { store: Store; now: () => Date }): Handler<KnowledgeServiceDefinition, 'listArticles'> =>
   async (request, call) => {
     const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
-    const scope = { tenant: call.principal.tenant, list: 'articles', filter: { audience: request.audience, intent: request.intent } };
+    const { audience, intent, stale, sourcePrefix } = request;
+    const scope = { tenant: call.principal.tenant, list: 'articles', filter: { audience, intent, stale: stale?.toString(), sourcePrefix } };
     const after = request.pageToken === '' ? '' : keyIn(scope, request.pageToken);
     const condition = sql`id > ${after}
-      and (${request.intent} = '' or ${request.intent} = any(intents))
-      and (${request.audience} = 0 or audience = ${Audience[request.audience]})`;
-    const articles = await store.within(call, (tx) => readArticles(tx, condition, pageSize + 1));
+      and (${intent} = '' or ${intent} = any(intents))
+      and (${audience} = 0 or audience = ${Audience[audience]})
+      and starts_with(source, ${sourcePrefix})
+      ${stale === undefined ? sql`` : sql`and (stale_at is not null and stale_at <= ${now().toISOString()}) = ${stale}`}`;
+    const basic = request.view === ArticleView.BASIC;
+    const articles = await store.within(call, (tx) => readArticles(tx, condition, pageSize + 1, { basic }));
     const page = articles.slice(0, howManyFit(articles.slice(0, pageSize)));
     return { articles: page, nextPageToken: articles.length > page.length ? pageTokenOf(scope, [page.at(-1)?.id ?? '']) : '' };
   };

@@ -10,6 +10,7 @@ import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
 import { startEmbedder } from './embedder.js';
 import { openStore } from './openStore.js';
+import { startQueryPartitions } from './queryPartitions.js';
 import { startRequestExpiry } from './requestExpiry.js';
 import { seed } from './seed.js';
 import { served } from './served.js';
@@ -35,5 +36,6 @@ const inference = connect(InferenceServiceDefinition, {
 });
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
+const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const server = await startServer(config, meshPrincipal, served({ store, cache, embedder, inference: inference.client, now }));
-onShutdown([server, embedder, expiry, inference, cache, store, telemetry]);
+onShutdown([server, embedder, expiry, partitions, inference, cache, store, telemetry]);

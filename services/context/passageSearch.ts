@@ -12,6 +12,8 @@ export interface PassageSearch {
   readonly limit: number;
   /** Most likely first. */
   readonly intents: readonly string[];
+  /** What is stale by then is for agents alone. */
+  readonly now: Date;
 }
 
 /** Each ranking gives at least so many: what one ranks low and the other high shall still be found. */
@@ -86,7 +88,10 @@ const anyWordOf = (text: string): SQL =>
 /** Two rankings one after the other, each best first. Plain selects: on the hot path planning costs as much as running. */
 function statement(search: PassageSearch, distance: SQL | undefined): SQL {
   const depth = Math.max(MIN_CANDIDATES, 2 * search.limit);
-  const readable = search.audience === Audience.AGENT ? sql`true` : sql`audience = ${Audience[Audience.PUBLIC]}`;
+  const readable =
+    search.audience === Audience.AGENT
+      ? sql`true`
+      : sql`audience = ${Audience[Audience.PUBLIC]} and (stale_at is null or stale_at > ${search.now.toISOString()})`;
   const text = search.text.slice(0, MAX_QUERY_CHARACTERS).replaceAll('\0', ' ');
   const columns = sql`id, article_id, title, text, text_sha256, intents`;
   const worded = sql`(

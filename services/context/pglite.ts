@@ -56,6 +56,7 @@ function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
     vectors,
     within: (call, work) => transact(pool, asTenant(call.principal.tenant), call.signal, work),
     background: (work) => transact(pool, asBackground, undefined, work),
+    owner: (work) => transact(pool, '', undefined, work),
     close: async () => {
       await pool.end();
       await db.close();

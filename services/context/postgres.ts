@@ -49,6 +49,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
       }
     },
     background: (work) => transact(pool, `${asBackground}; SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
+    owner: (work) => transact(pool, `SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
     close: () => pool.end(),
   };
 }
@@ -102,6 +103,7 @@ const whySilent = (options: PostgresOptions, error: unknown): string =>
 const CURES: Readonly<Record<string, string>> = {
   '28P01': 'The password is wrong: correct DATABASE_URL.',
   '28000': 'The user may not sign in: correct DATABASE_URL or pg_hba.conf.',
+  '42P07': 'It holds tables of the same names that Replymesh did not make: name an empty database in DATABASE_URL.',
   '3D000': 'There is no such database: create it, or correct DATABASE_URL.',
   '42501':
     'The user may not change the schema: make it the owner of the database with CREATEROLE, or a member of replymesh_app and replymesh_background.',

@@ -75,7 +75,7 @@ export const articles = pgTable(
     source: text('source').notNull().default(''),
     /** SHA-256 of what stood there, lower-case hexadecimal: the same again is no new version. */
     sourceSha256: text('source_sha256').notNull().default(''),
-    /** When somebody should look whether it is still true. */
+    /** From when on no customer is shown it. */
     staleAt: time('stale_at'),
     createdAt: time('created_at').notNull(),
     updatedAt: time('updated_at').notNull(),
@@ -83,7 +83,7 @@ export const articles = pgTable(
   (t) => [primaryKey({ columns: [t.tenant, t.id] }), ownTenant()],
 );
 
-/** Language, audience and intents are the article's, repeated here so that a search reads one table. */
+/** Language, audience, intents and the time of staleness are the article's, repeated here so that a search reads one table. */
 export const passages = pgTable(
   'passages',
   {
@@ -96,6 +96,7 @@ export const passages = pgTable(
     language: text('language').notNull(),
     audience: text('audience').notNull(),
     intents: text('intents').array().notNull(),
+    staleAt: time('stale_at'),
     words: tsvector('words').generatedAlwaysAs(
       sql`setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, title), 'A') || setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, text), 'B')`,
     ),

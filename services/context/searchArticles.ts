@@ -11,7 +11,15 @@ import type { Store } from './store.js';
 type Inference = Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
 
 export const searchArticles =
-  ({ store, inference }: { store: Store; inference: Inference }): Handler<KnowledgeServiceDefinition, 'searchArticles'> =>
+  ({
+    store,
+    inference,
+    now,
+  }: {
+    store: Store;
+    inference: Inference;
+    now: () => Date;
+  }): Handler<KnowledgeServiceDefinition, 'searchArticles'> =>
   async (request, call) => {
     const embedding = await embeddingOf(inference, request.text, call);
     const search = {
@@ -20,6 +28,7 @@ export const searchArticles =
       audience: request.audience || Audience.PUBLIC,
       limit: request.limit || DEFAULT_PASSAGES,
       intents: [],
+      now: now(),
     };
     return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };
   };

@@ -6,7 +6,8 @@ import type { Store } from './store.js';
 export const DEFAULT_PASSAGES = 5;
 
 export const searchKnowledge =
-  ({ store }: { store: Store }): Handler<ContextServiceDefinition, 'searchKnowledge'> =>
-  async (request, call) => ({
-    passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, { ...request, limit: request.limit || DEFAULT_PASSAGES })),
-  });
+  ({ store, now }: { store: Store; now: () => Date }): Handler<ContextServiceDefinition, 'searchKnowledge'> =>
+  async (request, call) => {
+    const search = { ...request, limit: request.limit || DEFAULT_PASSAGES, now: now() };
+    return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };
+  };

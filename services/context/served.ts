@@ -36,7 +36,7 @@ interface Parts {
 export const served = ({ store, cache, embedder, inference, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, now }),
-    searchKnowledge: searchKnowledge({ store }),
+    searchKnowledge: searchKnowledge({ store, now }),
     reserveRequest: reserveRequest({ store, now }),
     releaseRequest: releaseRequest({ store }),
     recordDecision: recordDecision({ store, cache, now }),
@@ -46,10 +46,10 @@ export const served = ({ store, cache, embedder, inference, now }: Parts): Serve
   serve(KnowledgeServiceDefinition, {
     createArticle: createArticle({ store, embedder, now }),
     getArticle: getArticle({ store }),
-    listArticles: listArticles({ store }),
+    listArticles: listArticles({ store, now }),
     updateArticle: updateArticle({ store, embedder, now }),
     deleteArticle: deleteArticle({ store }),
-    searchArticles: searchArticles({ store, inference }),
+    searchArticles: searchArticles({ store, inference, now }),
     importArticles: importArticles({ store, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {

@@ -19,6 +19,8 @@ export interface Store {
   within<T>(call: Within, work: Work<T>): Promise<T>;
   /** The mesh's own work across tenants, on the tables that let the background role in. */
   background<T>(work: Work<T>): Promise<T>;
+  /** Changes of the schema itself, such as another partition. Not for rows: no role, so that a superuser's row-level security is none. */
+  owner<T>(work: Work<T>): Promise<T>;
   close(): Promise<void>;
 }
 

@@ -6,15 +6,23 @@ import { type ArticleContent, contentOf, readArticle, replaceArticle, requireVal
 import type { Embedder } from './embedder.js';
 import type { Store } from './store.js';
 
-const FIELDS = ['title', 'body', 'language', 'audience', 'intents'] as const satisfies readonly (keyof ArticleContent)[];
-type Field = (typeof FIELDS)[number];
+type Field = keyof ArticleContent;
+/** Fields by their names in a mask. */
+const FIELDS: ReadonlyMap<string, Field> = new Map([
+  ['title', 'title'],
+  ['body', 'body'],
+  ['language', 'language'],
+  ['audience', 'audience'],
+  ['intents', 'intents'],
+  ['stale_time', 'staleTime'],
+]);
 
 export const updateArticle =
   ({ store, embedder, now }: { store: Store; embedder: Embedder; now: () => Date }): Handler<KnowledgeServiceDefinition, 'updateArticle'> =>
   async ({ article, updateMask }, call) => {
     if (article === undefined || article.id === '' || article.id.includes('\0'))
       return requireNone([{ field: 'article.id', description: 'name the article to change' }]) as never;
-    const fields = updateMask === undefined ? FIELDS.filter((field) => isSet(article[field])) : fieldsOf(updateMask);
+    const fields = updateMask === undefined ? [...FIELDS.values()].filter((field) => isSet(article[field])) : fieldsOf(updateMask);
     const { tenant } = call.principal;
     const stored = await store.within(call, async (tx) => {
       const before = await readArticle(tx, article.id, true);
@@ -27,13 +35,13 @@ export const updateArticle =
     return { article: stored };
   };
 
-const isSet = (value: string | number | readonly string[]): boolean => (typeof value === 'number' ? value !== 0 : value.length > 0);
+const isSet = (value: string | number | readonly string[] | Date | undefined): boolean =>
+  typeof value === 'string' || Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0;
 
 function fieldsOf(paths: readonly string[]): Field[] {
-  const known = (path: string): path is Field => (FIELDS as readonly string[]).includes(path);
-  const description = `name only ${FIELDS.join(', ')}`;
-  requireNone(paths.filter((path) => !known(path)).map(() => ({ field: 'update_mask', description })));
-  return paths.filter(known);
+  const description = `name only ${[...FIELDS.keys()].join(', ')}`;
+  requireNone(paths.filter((path) => !FIELDS.has(path)).map(() => ({ field: 'update_mask', description })));
+  return paths.flatMap((path) => FIELDS.get(path) ?? []);
 }
 
 /** The stored article with the named fields of the given one. */

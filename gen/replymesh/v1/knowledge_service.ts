@@ -15,6 +15,45 @@ export const protobufPackage = "replymesh.v1";
 
 export const protobufFileName = "replymesh/v1/knowledge_service.proto";
 
+/** How much of an article is returned (AIP-157). */
+export enum ArticleView {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED = 0,
+  /** BASIC - All but the body. */
+  BASIC = 1,
+  /** FULL - All of it. */
+  FULL = 2,
+}
+
+export function articleViewFromJSON(object: any): ArticleView {
+  switch (object) {
+    case 0:
+    case "ARTICLE_VIEW_UNSPECIFIED":
+      return ArticleView.UNSPECIFIED;
+    case 1:
+    case "ARTICLE_VIEW_BASIC":
+      return ArticleView.BASIC;
+    case 2:
+    case "ARTICLE_VIEW_FULL":
+      return ArticleView.FULL;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ArticleView");
+  }
+}
+
+export function articleViewToJSON(object: ArticleView): string {
+  switch (object) {
+    case ArticleView.UNSPECIFIED:
+      return "ARTICLE_VIEW_UNSPECIFIED";
+    case ArticleView.BASIC:
+      return "ARTICLE_VIEW_BASIC";
+    case ArticleView.FULL:
+      return "ARTICLE_VIEW_FULL";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ArticleView");
+  }
+}
+
 /** What became of one article. */
 export enum ImportOutcome {
   /** UNSPECIFIED - Not said. */
@@ -102,6 +141,14 @@ export interface ListArticlesRequest {
   audience: Audience;
   /** Only those that answer this intent. */
   intent: string;
+  /** Only those that are stale, or only those that are not. */
+  stale?:
+    | boolean
+    | undefined;
+  /** Only those whose source begins with this. */
+  sourcePrefix: string;
+  /** How much of each article to return; `FULL` when not said. */
+  view: ArticleView;
 }
 
 /** Answer of ListArticles. */
@@ -118,7 +165,7 @@ export interface UpdateArticleRequest {
   article:
     | Article
     | undefined;
-  /** Fields to change: `title`, `body`, `language`, `audience`, `intents`. All that are set when absent. Unknown paths are refused by the server. */
+  /** Fields to change: `title`, `body`, `language`, `audience`, `intents`, `stale_time`. All that are set when absent. Unknown paths are refused by the server. */
   updateMask: string[] | undefined;
 }
 
@@ -160,6 +207,10 @@ export interface SearchArticlesResponse {
 export interface ImportArticlesRequest {
   /** The articles, 1 to 200. The rules of each are checked one by one, so that a bad one does not fail the others. */
   articles: Article[];
+  /** When set, only articles whose source begins with this are replaced: one whose id belongs to another source, or to none, fails with ARTICLE_EXISTS. */
+  sourcePrefix: string;
+  /** When true, nothing is stored: the outcomes say what would become of each (AIP-163). */
+  validateOnly: boolean;
 }
 
 /** What became of one article of an import. */
@@ -453,7 +504,7 @@ export const GetArticleResponse: MessageFns<GetArticleResponse> = {
 };
 
 function createBaseListArticlesRequest(): ListArticlesRequest {
-  return { pageSize: 0, pageToken: "", audience: 0, intent: "" };
+  return { pageSize: 0, pageToken: "", audience: 0, intent: "", stale: undefined, sourcePrefix: "", view: 0 };
 }
 
 export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
@@ -469,6 +520,15 @@ export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
     }
     if (message.intent !== "") {
       writer.uint32(34).string(message.intent);
+    }
+    if (message.stale !== undefined) {
+      writer.uint32(40).bool(message.stale);
+    }
+    if (message.sourcePrefix !== "") {
+      writer.uint32(50).string(message.sourcePrefix);
+    }
+    if (message.view !== 0) {
+      writer.uint32(56).int32(message.view);
     }
     return writer;
   },
@@ -518,6 +578,30 @@ export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
             message.intent = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stale = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sourcePrefix = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -544,6 +628,13 @@ export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
         : "",
       audience: isSet(object.audience) ? audienceFromJSON(object.audience) : 0,
       intent: isSet(object.intent) ? globalThis.String(object.intent) : "",
+      stale: isSet(object.stale) ? globalThis.Boolean(object.stale) : undefined,
+      sourcePrefix: isSet(object.sourcePrefix)
+        ? globalThis.String(object.sourcePrefix)
+        : isSet(object.source_prefix)
+        ? globalThis.String(object.source_prefix)
+        : "",
+      view: isSet(object.view) ? articleViewFromJSON(object.view) : 0,
     };
   },
 
@@ -561,6 +652,15 @@ export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
     if (message.intent !== "") {
       obj.intent = message.intent;
     }
+    if (message.stale !== undefined) {
+      obj.stale = message.stale;
+    }
+    if (message.sourcePrefix !== "") {
+      obj.sourcePrefix = message.sourcePrefix;
+    }
+    if (message.view !== 0) {
+      obj.view = articleViewToJSON(message.view);
+    }
     return obj;
   },
 
@@ -573,6 +673,9 @@ export const ListArticlesRequest: MessageFns<ListArticlesRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.audience = object.audience ?? 0;
     message.intent = object.intent ?? "";
+    message.stale = object.stale ?? undefined;
+    message.sourcePrefix = object.sourcePrefix ?? "";
+    message.view = object.view ?? 0;
     return message;
   },
 };
@@ -1134,13 +1237,19 @@ export const SearchArticlesResponse: MessageFns<SearchArticlesResponse> = {
 };
 
 function createBaseImportArticlesRequest(): ImportArticlesRequest {
-  return { articles: [] };
+  return { articles: [], sourcePrefix: "", validateOnly: false };
 }
 
 export const ImportArticlesRequest: MessageFns<ImportArticlesRequest> = {
   encode(message: ImportArticlesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.articles) {
       Article.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.sourcePrefix !== "") {
+      writer.uint32(18).string(message.sourcePrefix);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
     }
     return writer;
   },
@@ -1166,6 +1275,22 @@ export const ImportArticlesRequest: MessageFns<ImportArticlesRequest> = {
             message.articles.push(Article.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sourcePrefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1181,6 +1306,16 @@ export const ImportArticlesRequest: MessageFns<ImportArticlesRequest> = {
   fromJSON(object: any): ImportArticlesRequest {
     return {
       articles: globalThis.Array.isArray(object?.articles) ? object.articles.map((e: any) => Article.fromJSON(e)) : [],
+      sourcePrefix: isSet(object.sourcePrefix)
+        ? globalThis.String(object.sourcePrefix)
+        : isSet(object.source_prefix)
+        ? globalThis.String(object.source_prefix)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -1188,6 +1323,12 @@ export const ImportArticlesRequest: MessageFns<ImportArticlesRequest> = {
     const obj: any = {};
     if (message.articles?.length) {
       obj.articles = message.articles.map((e) => Article.toJSON(e));
+    }
+    if (message.sourcePrefix !== "") {
+      obj.sourcePrefix = message.sourcePrefix;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
     }
     return obj;
   },
@@ -1198,6 +1339,8 @@ export const ImportArticlesRequest: MessageFns<ImportArticlesRequest> = {
   fromPartial(object: DeepPartial<ImportArticlesRequest>): ImportArticlesRequest {
     const message = createBaseImportArticlesRequest();
     message.articles = object.articles?.map((e) => Article.fromPartial(e)) || [];
+    message.sourcePrefix = object.sourcePrefix ?? "";
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -1446,7 +1589,7 @@ export const KnowledgeServiceDefinition = {
       options: {},
     },
     /**
-     * Finds passages by meaning and by words; by words alone while the models are away.
+     * Finds passages by meaning and by words; by words alone while the models are away. Those of stale articles are for agents alone.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     searchArticles: {
@@ -1459,6 +1602,7 @@ export const KnowledgeServiceDefinition = {
     },
     /**
      * Creates or changes many articles. Doing it twice changes nothing. One that fails leaves the others alone.
+     * One whose `source_sha256` is the stored one is unchanged, even when somebody has edited the stored article since.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     importArticles: {
@@ -1514,7 +1658,7 @@ export interface KnowledgeServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DeleteArticleResponse>>;
   /**
-   * Finds passages by meaning and by words; by words alone while the models are away.
+   * Finds passages by meaning and by words; by words alone while the models are away. Those of stale articles are for agents alone.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   searchArticles(
@@ -1523,6 +1667,7 @@ export interface KnowledgeServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<SearchArticlesResponse>>;
   /**
    * Creates or changes many articles. Doing it twice changes nothing. One that fails leaves the others alone.
+   * One whose `source_sha256` is the stored one is unchanged, even when somebody has edited the stored article since.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   importArticles(
@@ -1573,7 +1718,7 @@ export interface KnowledgeServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): Promise<DeleteArticleResponse>;
   /**
-   * Finds passages by meaning and by words; by words alone while the models are away.
+   * Finds passages by meaning and by words; by words alone while the models are away. Those of stale articles are for agents alone.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   searchArticles(
@@ -1582,6 +1727,7 @@ export interface KnowledgeServiceClient<CallOptionsExt = {}> {
   ): Promise<SearchArticlesResponse>;
   /**
    * Creates or changes many articles. Doing it twice changes nothing. One that fails leaves the others alone.
+   * One whose `source_sha256` is the stored one is unchanged, even when somebody has edited the stored article since.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   importArticles(

@@ -77,6 +77,12 @@ export interface Article {
     | undefined;
   /** Opaque mark of this version (AIP-154). Sent back with an update or a deletion, it makes that fail when the article has changed since. */
   etag: string;
+  /** Where it was imported from, a path or a URL; empty when it was written here. Set when it is created or imported. */
+  source: string;
+  /** SHA-256 of what the source said when it was last imported, lower-case hexadecimal; the importer's to choose. Set when it is created or imported. */
+  sourceSha256: string;
+  /** From when on it is stale: no customer is shown it any more and no reply stands on it; agents still find it. Never when absent. */
+  staleTime: Date | undefined;
 }
 
 /** A part of an article that makes sense alone: what is searched, shown to the language model and cited. */
@@ -109,6 +115,9 @@ function createBaseArticle(): Article {
     createTime: undefined,
     updateTime: undefined,
     etag: "",
+    source: "",
+    sourceSha256: "",
+    staleTime: undefined,
   };
 }
 
@@ -143,6 +152,15 @@ export const Article: MessageFns<Article> = {
     }
     if (message.etag !== "") {
       writer.uint32(82).string(message.etag);
+    }
+    if (message.source !== "") {
+      writer.uint32(90).string(message.source);
+    }
+    if (message.sourceSha256 !== "") {
+      writer.uint32(98).string(message.sourceSha256);
+    }
+    if (message.staleTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.staleTime), writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -240,6 +258,30 @@ export const Article: MessageFns<Article> = {
             message.etag = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.sourceSha256 = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.staleTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -272,6 +314,17 @@ export const Article: MessageFns<Article> = {
         ? fromJsonTimestamp(object.update_time)
         : undefined,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      sourceSha256: isSet(object.sourceSha256)
+        ? globalThis.String(object.sourceSha256)
+        : isSet(object.source_sha256)
+        ? globalThis.String(object.source_sha256)
+        : "",
+      staleTime: isSet(object.staleTime)
+        ? fromJsonTimestamp(object.staleTime)
+        : isSet(object.stale_time)
+        ? fromJsonTimestamp(object.stale_time)
+        : undefined,
     };
   },
 
@@ -307,6 +360,15 @@ export const Article: MessageFns<Article> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.sourceSha256 !== "") {
+      obj.sourceSha256 = message.sourceSha256;
+    }
+    if (message.staleTime !== undefined) {
+      obj.staleTime = message.staleTime.toISOString();
+    }
     return obj;
   },
 
@@ -325,6 +387,9 @@ export const Article: MessageFns<Article> = {
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
     message.etag = object.etag ?? "";
+    message.source = object.source ?? "";
+    message.sourceSha256 = object.sourceSha256 ?? "";
+    message.staleTime = object.staleTime ?? undefined;
     return message;
   },
 };
