@@ -37,6 +37,10 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.FAILED_PRECONDITION,
     message: (_: None) => 'There was no other champion before this one. Promote the bundle that is to be served.',
   },
+  BUNDLE_NAMES_UNUSABLE: {
+    code: Status.FAILED_PRECONDITION,
+    message: (m: { problem: string }) => `The names of the bundles cannot be used, and the bundle that is served goes on: ${m.problem}`,
+  },
   QUERY_NOT_FOUND: {
     code: Status.NOT_FOUND,
     message: (m: { id: string }) => `No query has the id "${m.id}".`,

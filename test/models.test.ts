@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientError, Status } from 'nice-grpc';
@@ -116,6 +116,29 @@ describe('a running mesh', () => {
     expect([await served(), await judgedBy()]).toEqual([[third], third]);
     const { bundle } = await t.models.rollBackBundle({});
     expect(bundle).toMatchObject({ digest: third, aliases: ['champion'], served: true });
+  });
+
+  it('says what is wrong with a damaged file of names, and serves on until it is mended', async () => {
+    const before = await served();
+    const file = join(modelsDir(), 'aliases.json');
+    const whole = await readFile(file, 'utf8');
+    for (const [text, problem] of [
+      [whole.slice(0, whole.length >> 1), 'it is not JSON'],
+      ['the second one', 'it is not JSON'],
+      ['[]', '"champion" is no digest'],
+      ['{"champion":"7.0.0"}', '"champion" is no digest'],
+    ] as const) {
+      await writeFile(file, text);
+      for (const call of [t.models.listBundles({}), t.models.promoteBundle({ digest: before[0]! }), t.models.rollBackBundle({})]) {
+        const { code, details: message } = await refusal(call);
+        expect(code).toBe(Status.FAILED_PRECONDITION);
+        expect(message).toContain(`aliases.json is damaged: ${problem}. Correct it, or remove it`);
+        expect(message).not.toContain(t.dataDir);
+      }
+      expect(await judgedBy()).toBe(before[0]);
+    }
+    await writeFile(file, whole);
+    expect([await served(), await judgedBy()]).toEqual([before, before[0]]);
   });
 
   it('keeps models from callers who may only read them', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -138,6 +138,18 @@ describe('replymesh models', () => {
       stderr: expect.stringMatching(/cannot be served, and the one before goes on: trunk\.onnx: its SHA-256 is/),
     });
     expect(await served()).toBe(before);
+  });
+
+  it('names a damaged file of names and what to do, whichever command meets it', async () => {
+    const file = join(t.dataDir, 'models', 'aliases.json');
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.slice(0, -5));
+    const problem = 'aliases.json is damaged: it is not JSON. Correct it, or remove it';
+    for (const args of [['list'], ['promote', 'challenger'], ['rollback']])
+      expect(await models(args)).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining(problem) });
+    expect(await models(['add', join(work, '7.0.0')])).toEqual({ code: 78, stdout: '', stderr: expect.stringContaining(problem) });
+    await writeFile(file, whole);
+    expect(await served()).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('reports every mistake of configuration at once', async () => {

@@ -36,7 +36,7 @@ describe('champions', () => {
       fc.property(steps, fc.nat(5), (all, n) => {
         const aliases = promoted(reached(all), digest(n));
         expect(aliasesOf(aliases, digest(n))[0]).toBe('champion');
-        expect(parseAliases(JSON.stringify(aliases))).toEqual(aliases);
+        expect(parseAliases(JSON.stringify(aliases))).toEqual({ aliases });
       }),
     );
   });
@@ -52,15 +52,16 @@ describe('champions', () => {
   });
 
   it.each([
-    '',
-    '{',
-    'null',
-    '[]',
-    '{}',
-    '{"champion":"../x"}',
-    `{"champion":"${digest(1)}","history":["x"]}`,
-    `{"champion":"${digest(1)}","challenger":1}`,
-  ])('are not read from a file that holds %s', (text) => {
-    expect(parseAliases(text)).toBeUndefined();
+    ['', /not JSON/],
+    ['{"champion":', /not JSON/],
+    ['null', /"champion"/],
+    ['[]', /"champion"/],
+    ['{}', /"champion"/],
+    ['{"champion":"../x"}', /"champion"/],
+    [`{"champion":"${digest(1)}","history":["x"]}`, /"history"/],
+    [`{"champion":"${digest(1)}","history":{}}`, /"history"/],
+    [`{"champion":"${digest(1)}","challenger":1}`, /"challenger"/],
+  ])('are not read from a file that holds %s, and what is wrong with it is told', (text, problem) => {
+    expect(parseAliases(text)).toEqual({ problem: expect.stringMatching(problem) });
   });
 });

@@ -37,19 +37,20 @@ export const aliasesOf = ({ champion, challenger }: Aliases, digest: string): st
 const DIGEST = /^[0-9a-f]{64}$/;
 const isDigest = (value: unknown): value is string => typeof value === 'string' && DIGEST.test(value);
 
-/** Reads the file's text; undefined when it is not what is written there. */
-export function parseAliases(text: string): Aliases | undefined {
+/** Reads the file's text. The problem finishes the sentence "aliases.json is damaged: …". */
+export function parseAliases(text: string): { readonly aliases: Aliases } | { readonly problem: string } {
   let read: unknown;
   try {
     read = JSON.parse(text);
   } catch {
-    return undefined;
+    return { problem: 'it is not JSON' };
   }
-  if (typeof read !== 'object' || read === null) return undefined;
+  if (typeof read !== 'object' || read === null) return { problem: 'it is no object that names a "champion"' };
   const { champion, challenger, history = [] } = read as Record<string, unknown>;
-  if (!isDigest(champion) || !(challenger === undefined || isDigest(challenger))) return undefined;
-  if (!Array.isArray(history) || !history.every(isDigest)) return undefined;
-  return { champion, ...named(challenger), history };
+  if (!isDigest(champion)) return { problem: '"champion" is no digest' };
+  if (!(challenger === undefined || isDigest(challenger))) return { problem: '"challenger" is no digest' };
+  if (!Array.isArray(history) || !history.every(isDigest)) return { problem: '"history" is no list of digests' };
+  return { aliases: { champion, ...named(challenger), history } };
 }
 
 const named = (challenger: string | undefined): Pick<Aliases, 'challenger'> => (challenger === undefined ? {} : { challenger });

@@ -3,6 +3,7 @@ import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { fail, fault } from '../errors.js';
 import { type Aliases, promoted, rolledBack } from './aliases.js';
+import { AliasesUnusable } from './aliasesFile.js';
 import { withoutFolder } from './describeModels.js';
 import { followChampion } from './followChampion.js';
 import type { LoadedBundle } from './loadBundle.js';
@@ -14,12 +15,17 @@ import { openTurns } from './turns.js';
 /** Keeps the champion of the models folder served, whoever names it: a call here, another replica, or somebody who edits the file. */
 export interface Champion extends Closable {
   readonly serving: Serving;
+  /** The names that the models folder gives. @throws Fault BUNDLE_NAMES_UNUSABLE */
+  aliases(): Promise<Aliases>;
   /**
    * Makes a bundle the champion and resolves when it is served. What has begun goes on when `signal` fires.
-   * @throws Fault BUNDLE_UNKNOWN, BUNDLE_BROKEN; nothing has changed then
+   * @throws Fault BUNDLE_UNKNOWN, BUNDLE_BROKEN, BUNDLE_NAMES_UNUSABLE; nothing has changed then
    */
   promote(digest: string, signal: AbortSignal): Promise<void>;
-  /** Goes back to the latest champion before this one that can be served. @throws Fault NO_EARLIER_BUNDLE, BUNDLE_BROKEN; nothing has changed then */
+  /**
+   * Goes back to the latest champion before this one that can be served.
+   * @throws Fault NO_EARLIER_BUNDLE, BUNDLE_BROKEN, BUNDLE_NAMES_UNUSABLE; nothing has changed then
+   */
   rollBack(signal: AbortSignal): Promise<void>;
 }
 
@@ -38,14 +44,15 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
   const follower = followChampion({ registry, serving, loadDigest, turns, pollMs });
   const change = changeTo(registry, serving, loadDigest);
 
+  const aliases = (): Promise<Aliases> => registry.aliases().catch(refuseUnusable);
   const promote = async (digest: string): Promise<void> => {
-    const current = await registry.aliases();
+    const current = await aliases();
     if ((await registry.folderOf(digest)) === undefined) fail('BUNDLE_UNKNOWN', { digest });
     const next = promoted(current, digest);
     if (next !== current || serving.bundle.digest !== digest) await change(next);
   };
   const rollBack = async (): Promise<void> => {
-    let next = rolledBack(await registry.aliases()) ?? fail('NO_EARLIER_BUNDLE', {});
+    let next = rolledBack(await aliases()) ?? fail('NO_EARLIER_BUNDLE', {});
     for (;;) {
       try {
         return await change(next);
@@ -58,6 +65,7 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
   };
   return {
     serving,
+    aliases,
     promote: (digest, signal) => turns.take(() => promote(digest), signal),
     rollBack: (signal) => turns.take(rollBack, signal),
     close: async () => {
@@ -82,13 +90,19 @@ function changeTo(registry: Registry, serving: Serving, loadDigest: (digest: str
     try {
       // Kept, so that there is a way back to the shipped bundle when a new version of Replymesh has brought another one.
       await registry.add(serving.bundle).catch((error: unknown) => log.warn({ error }, 'the bundle served until now could not be kept'));
-      await registry.writeAliases(next);
+      await registry.writeAliases(next).catch(refuseUnusable);
     } catch (error) {
       await loaded?.workers.close();
       throw error;
     }
     if (loaded) serving.swap(loaded);
   };
+}
+
+function refuseUnusable(error: unknown): never {
+  if (!(error instanceof AliasesUnusable)) throw error;
+  log.error({ error }, 'the names of the bundles cannot be used: what is served goes on');
+  throw fault('BUNDLE_NAMES_UNUSABLE', { problem: error.problem });
 }
 
 const isBroken = (error: unknown): boolean => error instanceof Fault && error.reason === 'BUNDLE_BROKEN';

@@ -1,21 +1,21 @@
 import type { Bundle, ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import type { Handler } from '../../lib/server.js';
+import type { Champion } from './champion.js';
 import { describeModels } from './describeModels.js';
 import type { Registry } from './registry.js';
-import type { Serving } from './serving.js';
 
 interface Parts {
+  readonly champion: Pick<Champion, 'aliases' | 'serving'>;
   readonly registry: Registry;
-  readonly serving: Pick<Serving, 'bundle'>;
 }
 
 /** Lists what the models folder holds. */
 export const listBundles =
-  ({ registry, serving }: Parts): Handler<ModelServiceDefinition, 'listBundles'> =>
+  ({ champion, registry }: Parts): Handler<ModelServiceDefinition, 'listBundles'> =>
   async () => {
-    const aliases = await registry.aliases();
+    const aliases = await champion.aliases();
     const digests = await registry.digests();
-    const bundles = await Promise.all(digests.map((digest) => describeModels(registry, aliases, serving.bundle.digest, digest)));
+    const bundles = await Promise.all(digests.map((digest) => describeModels(registry, aliases, champion.serving.bundle.digest, digest)));
     return { bundles: bundles.sort(newestFirst) };
   };
 

@@ -34,7 +34,7 @@ const server = await startServer(config, meshPrincipal, [
     describeBundle: serving.by(({ bundle }) => describeBundle(bundle)),
   }),
   serve(ModelServiceDefinition, {
-    listBundles: listBundles({ registry, serving }),
+    listBundles: listBundles({ champion, registry }),
     promoteBundle: promoteBundle({ champion, registry }),
     rollBackBundle: rollBackBundle({ champion, registry }),
   }),

@@ -10,6 +10,5 @@ export const promoteBundle =
   ({ champion, registry }: { champion: Champion; registry: Registry }): Handler<ModelServiceDefinition, 'promoteBundle'> =>
   async ({ digest }, call) => {
     await abortable(call.signal, champion.promote(digest, call.signal));
-
-    return { bundle: await describeModels(registry, await registry.aliases(), champion.serving.bundle.digest, digest) };
+    return { bundle: await describeModels(registry, await champion.aliases(), champion.serving.bundle.digest, digest) };
   };

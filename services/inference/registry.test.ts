@@ -47,10 +47,18 @@ describe('the models folder', () => {
     expect(await readdir(folder)).toEqual(['aliases.json']);
   });
 
-  it('refuses a damaged file of names, and says what to do', async () => {
-    await writeFile(join(folder, 'aliases.json'), '{"champion":');
-    await expect(registry.aliases()).rejects.toThrow(/aliases\.json is damaged\. Remove it/);
-    await expect(registry.aliases()).rejects.toThrow(StartError);
+  it('refuses a damaged file of names, and says what is wrong and what to do', async () => {
+    for (const text of ['{"champion":', 'champion', '[]', '{"champion":"latest"}']) {
+      await writeFile(join(folder, 'aliases.json'), text);
+      await expect(registry.aliases()).rejects.toThrow(/^Models folder .*: aliases\.json is damaged: .+\. Correct it, or remove it/);
+      await expect(registry.aliases()).rejects.toThrow(StartError);
+    }
+  });
+
+  it('says so when the file of names can be neither read nor written', async () => {
+    await mkdir(join(folder, 'aliases.json'));
+    await expect(registry.aliases()).rejects.toThrow(/aliases\.json cannot be read \(EISDIR\)/);
+    await expect(registry.writeAliases({ champion: digest(1), history: [] })).rejects.toThrow(/aliases\.json cannot be written \(EISDIR\)/);
   });
 
   it('takes a bundle once, whole, and without what lies beside it', async () => {

@@ -1,7 +1,8 @@
-import { access, constants, copyFile, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { access, constants, copyFile, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StartError } from '../../lib/errors.js';
-import { type Aliases, parseAliases } from './aliases.js';
+import type { Aliases } from './aliases.js';
+import { aliasesFile } from './aliasesFile.js';
 import { type Bundle, MANIFEST, openBundle, type ReadManifest, readManifest } from './bundle.js';
 
 /**
@@ -10,8 +11,9 @@ import { type Bundle, MANIFEST, openBundle, type ReadManifest, readManifest } fr
  */
 export interface Registry {
   readonly shippedDigest: string;
-  /** What `aliases.json` says; the shipped bundle is the champion while there is no such file. @throws StartError when it is damaged */
+  /** What `aliases.json` says; the shipped bundle is the champion while there is no such file. @throws AliasesUnusable */
   aliases(): Promise<Aliases>;
+  /** @throws AliasesUnusable */
   writeAliases(aliases: Aliases): Promise<void>;
   /** Digests of the bundles, the shipped one among them. */
   digests(): Promise<string[]>;
@@ -30,7 +32,6 @@ interface Places {
   readonly shipped: string;
 }
 
-const ALIASES = 'aliases.json';
 const BUNDLES = 'bundles';
 const DIGEST = /^[0-9a-f]{64}$/;
 
@@ -39,19 +40,7 @@ export async function openRegistry({ folder, shipped }: Places): Promise<Registr
   const { digest: shippedDigest } = await readManifest(shipped);
   const bundlePath = (digest: string): string => join(writable(folder), BUNDLES, digest);
 
-  const aliases = async (): Promise<Aliases> => {
-    const unsaid: Aliases = { champion: shippedDigest, history: [] };
-    if (folder === undefined) return unsaid;
-    const file = join(folder, ALIASES);
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw new StartError(`${file} cannot be read (${error.code}). Let this user read it, or set REPLYMESH_MODELS_DIR.`);
-    });
-    if (text === undefined) return unsaid;
-    const read = parseAliases(text);
-    if (!read) throw new StartError(`${file} is damaged. Remove it to serve the shipped bundle, then promote the one you want.`);
-    return read;
-  };
+  const unsaid: Aliases = { champion: shippedDigest, history: [] };
 
   const folderOf = async (digest: string): Promise<string | undefined> => {
     const path = folder === undefined || !DIGEST.test(digest) ? undefined : bundlePath(digest);
@@ -61,8 +50,8 @@ export async function openRegistry({ folder, shipped }: Places): Promise<Registr
 
   return {
     shippedDigest,
-    aliases,
-    writeAliases: (next) => replaceFile(join(writable(folder), ALIASES), `${JSON.stringify(next, undefined, 2)}\n`),
+    aliases: async () => (folder === undefined ? unsaid : aliasesFile(folder, unsaid).read()),
+    writeAliases: async (next) => aliasesFile(writable(folder), unsaid).write(next),
     digests: async () => {
       const added = folder === undefined ? [] : await readdir(join(folder, BUNDLES)).catch(() => []);
       return [...new Set([shippedDigest, ...added.filter((name) => DIGEST.test(name))])];
@@ -95,26 +84,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** The file holds the old text or the new one, never a part, also after a crash of the machine. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const part = `${file}.${process.pid}`;
-  const handle = await open(part, 'w', 0o644);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(part, file);
-  await syncFolder(dirname(file));
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
-  await handle.sync().finally(() => handle.close());
-}
 
 /** Copies what the manifest declares, and nothing that lies beside it, under another name first: a bundle is there whole or not at all. */
 async function addTo(bundles: string, bundle: Bundle): Promise<void> {

@@ -11,5 +11,5 @@ export const rollBackBundle =
   async (_, call) => {
     await abortable(call.signal, champion.rollBack(call.signal));
     const { digest } = champion.serving.bundle;
-    return { bundle: await describeModels(registry, await registry.aliases(), digest, digest) };
+    return { bundle: await describeModels(registry, await champion.aliases(), digest, digest) };
   };

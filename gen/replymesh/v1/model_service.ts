@@ -853,7 +853,8 @@ export const RollBackBundleResponse: MessageFns<RollBackBundleResponse> = {
  * Which bundle of models is served, for every tenant: the champion of the models folder.
  * Replicas that share the folder take a new champion up within a second or so, each by itself, without failing a call; the answer of a method
  * is about the one that gave it.
- * Every method may also give UNAVAILABLE (SERVICE_UNREACHABLE) while the service that holds the models is away.
+ * Every method may also give UNAVAILABLE (SERVICE_UNREACHABLE) while the service that holds the models is away, and FAILED_PRECONDITION
+ * (BUNDLE_NAMES_UNUSABLE) while the file that names the bundles is damaged, or cannot be read or written: what is served goes on.
  */
 export type ModelServiceDefinition = typeof ModelServiceDefinition;
 export const ModelServiceDefinition = {

@@ -52,6 +52,8 @@ export enum ErrorReason {
   BUNDLE_BROKEN = 23,
   /** NO_EARLIER_BUNDLE - There was no other champion before this one. */
   NO_EARLIER_BUNDLE = 24,
+  /** BUNDLE_NAMES_UNUSABLE - The models folder's file of names is damaged, or cannot be read or written; the bundle that is served goes on. */
+  BUNDLE_NAMES_UNUSABLE = 25,
   /** QUERY_NOT_FOUND - No query has this id. */
   QUERY_NOT_FOUND = 30,
   /** ARTICLE_NOT_FOUND - No article has this id. */
@@ -142,6 +144,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 24:
     case "ERROR_REASON_NO_EARLIER_BUNDLE":
       return ErrorReason.NO_EARLIER_BUNDLE;
+    case 25:
+    case "ERROR_REASON_BUNDLE_NAMES_UNUSABLE":
+      return ErrorReason.BUNDLE_NAMES_UNUSABLE;
     case 30:
     case "ERROR_REASON_QUERY_NOT_FOUND":
       return ErrorReason.QUERY_NOT_FOUND;
@@ -222,6 +227,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_BUNDLE_BROKEN";
     case ErrorReason.NO_EARLIER_BUNDLE:
       return "ERROR_REASON_NO_EARLIER_BUNDLE";
+    case ErrorReason.BUNDLE_NAMES_UNUSABLE:
+      return "ERROR_REASON_BUNDLE_NAMES_UNUSABLE";
     case ErrorReason.QUERY_NOT_FOUND:
       return "ERROR_REASON_QUERY_NOT_FOUND";
     case ErrorReason.ARTICLE_NOT_FOUND:
