@@ -118,6 +118,15 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
     await expect(open()).rejects.toThrow('newer version');
   });
 
+  it('that holds tables of somebody else is left alone', async () => {
+    await database.query('create table queries (id int)');
+    await expect(open()).rejects.toThrow(/same names that Replymesh did not make.*DATABASE_URL/);
+    await database.query('drop table queries');
+    await (await open()).close();
+    await database.query("update drizzle.__drizzle_migrations set hash = 'of another application'");
+    await expect(open()).rejects.toThrow('belongs to another application');
+  });
+
   it('that is not there stops the start with what to do, and without the password', async () => {
     const start = (url: string) =>
       openPostgres({ ...postgresOptions(url), startTimeoutMs: 300 }).then(

@@ -2,8 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
-
-const TABLES = ['articles', 'customers', 'feedback', 'customer_history', 'passages', 'queries', 'request_reservations'] as const;
+import { tableFaults } from './tableFaults.fixture.js';
 
 describe.each(storeKinds)('a tenant on %s', (kind) => {
   let store: Store;
@@ -28,8 +27,27 @@ describe.each(storeKinds)('a tenant on %s', (kind) => {
   const count = (table: string, as = other.as) =>
     store.within(as.within, (tx) => rowsOf<{ n: number }>(tx, sql`select count(*)::int as n from ${sql.raw(table)}`)).then((r) => r[0]?.n);
 
-  it('sees its own rows, and another tenant not one of them, in any table', async () => {
-    for (const table of TABLES) expect([table, await count(table, mine.as), await count(table)]).toEqual([table, 1, 0]);
+  it('sees what is its own', async () => {
+    const tables = ['articles', 'customers', 'feedback', 'customer_history', 'passages', 'queries', 'request_reservations'];
+    for (const table of tables) expect([table, await count(table, mine.as)]).toEqual([table, 1]);
+  });
+
+  it('cannot read, take, delete, forge or empty the rows of another tenant, in any table that there is', async () => {
+    expect(await tableFaults(store, newTenant(), newTenant())).toEqual([]);
+  });
+
+  it('could, in a table that somebody adds without a policy, which this test would say', async () => {
+    await store.owner(async (tx) => {
+      await tx.execute(sql`create table unguarded (tenant text not null, id text not null)`);
+      await tx.execute(sql`create table of_nobody (id text not null)`);
+      await tx.execute(sql`grant all on unguarded, of_nobody to replymesh_app`);
+    });
+    const faults = (await tableFaults(store, newTenant(), newTenant())).join('\n');
+    await store.owner((tx) => tx.execute(sql`drop table unguarded, of_nobody`));
+    expect(faults).toContain('unguarded has no row-level security');
+    for (const verb of ['read', 'take', 'forge', 'empty']) expect(faults).toContain(`unguarded: one tenant can ${verb} another's rows.`);
+    expect(faults).toContain("of_nobody is no tenant's, and yet any tenant may read it.");
+    expect(faults).not.toContain('queries');
   });
 
   it('reaches nothing of another tenant through any call', async () => {
@@ -92,18 +110,35 @@ describe.each(storeKinds)('a tenant on %s', (kind) => {
     expect(await count('queries', named("o'brien"))).toBe(0);
   });
 
-  it('is closed off by policies that hold for the owner of the tables too, on every table there is', async () => {
-    const open = await store.within(mine.as.within, (tx) =>
-      rowsOf<{ relname: string }>(
-        tx,
-        sql`select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and not (relrowsecurity and relforcerowsecurity)`,
-      ),
-    );
-    expect(open).toEqual([]);
+  it('shares what the mesh measured of its models, and cannot change it', async () => {
+    const insert = (tenant: string) =>
+      sql`insert into model_performance values (${tenant}, 'm', 'support', 'digest', 'accuracy', 0.9, now())`;
+    await store.background((tx) => tx.execute(insert('')));
+    await store.background((tx) => tx.execute(insert(mine.tenant)));
+    expect([await count('model_performance', mine.as), await count('model_performance')]).toEqual([2, 1]);
+    await expect(store.within(other.as.within, (tx) => tx.execute(sql`delete from model_performance`))).rejects.toThrow('42501');
+    await expect(store.within(other.as.within, (tx) => tx.execute(insert('')))).rejects.toThrow('42501');
   });
 
-  it('is searched in a way that lets the background role at passages, but not at queries', async () => {
-    expect((await store.background((tx) => rowsOf(tx, sql`select id from passages`))).length).toBeGreaterThan(0);
-    await expect(store.background((tx) => tx.execute(sql`select * from queries`))).rejects.toThrow('SQLSTATE 42501');
+  it("adds to its audit log and reads it, and cannot touch what is there, nor can the mesh's own work", async () => {
+    await store.within(mine.as.within, (tx) =>
+      tx.execute(sql`insert into audit_log values (${mine.tenant}, 1, now(), 'somebody', 'ERASE', 'c-1', '{}', null, '', 'hash')`),
+    );
+    expect(await count('audit_log', mine.as)).toBe(1);
+    for (const statement of [sql`update audit_log set actor = 'nobody'`, sql`delete from audit_log`, sql`truncate audit_log`]) {
+      await expect(store.within(mine.as.within, (tx) => tx.execute(statement))).rejects.toThrow('42501');
+      await expect(store.background((tx) => tx.execute(statement))).rejects.toThrow('42501');
+    }
+  });
+
+  it("lets the mesh's own work at its passages and at the numbers of its queries, but not at its customers and their words", async () => {
+    const reach = (columns: string) => store.background((tx) => rowsOf(tx, sql`select ${sql.raw(columns)} limit 1`));
+    expect(await reach('title, text from passages')).toHaveLength(1);
+    expect(await reach('tenant, created_at, intent, confidence, response_time_ms from queries')).toHaveLength(1);
+    for (const columns of [
+      ...['query_text', 'response_text', 'record', 'customer_id', 'session_id'].map((c) => `${c} from queries`),
+      'id from customers',
+    ])
+      await expect(reach(columns)).rejects.toThrow('42501');
   });
 });
