@@ -13,7 +13,7 @@ import torch
 
 from replymesh_training import few_shot, manifest, own_space, parity, pipeline, stages, tracking
 from replymesh_training.checkpoints import CheckpointError
-from replymesh_training.config import RunConfig, quick_config
+from replymesh_training.config import SPACES, RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
 from replymesh_training.own_members import OwnConfig, Report
 from replymesh_training.rows import NATURAL
@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--byte-checkpoint", type=Path, help="folder of a RoBERTa from which the byte-level encoder starts; default: from nothing")
     whole.add_argument("--parity", type=Path, help="also write golden answers of the bundle to this file")
     whole.add_argument("--alias", choices=tracking.ALIASES, default="challenger", help="what the bundle is registered as in MLflow")
+    whole.add_argument("--only", nargs="+", choices=[s.name for s in SPACES], help="spaces to make anew; the others are taken from --base as they are")
+    whole.add_argument("--base", type=Path, default=SHIPPED, help="the bundle that --only takes the other spaces from; default: the shipped one")
     whole.add_argument("--quick", action="store_true", help="random weights, few layers, few rows: tests the path, not the model")
     space = commands.add_parser("space", help="a team's own label space, on the trunk of a finished bundle")
     space.add_argument("--data", type=Path, required=True, help="CSV with the columns text and label; rows labelled out_of_scope are not trained on")
@@ -65,7 +67,8 @@ def train(chosen: argparse.Namespace, report: Report) -> None:
     checkpoint = chosen.checkpoint or stages.default_checkpoint()
     tracking.refuse_absent()
     followed = tracking.Followed(report)
-    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, followed.line, chosen.byte_checkpoint, followed.space)
+    kept = pipeline.Kept(chosen.base, chosen.only) if chosen.only else None
+    content = pipeline.run_pipeline(config, chosen.data, checkpoint, chosen.work, chosen.out, followed.line, chosen.byte_checkpoint, followed.space, kept)
     if chosen.parity is not None:
         texts = parity.read_texts(NATURAL / "parity-texts.json")
         parity.write(chosen.parity, parity.parity(chosen.out, content, sha256_of(chosen.out / manifest.MANIFEST), texts))

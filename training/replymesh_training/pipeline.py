@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replymesh_training import bundle, stages
+from replymesh_training import bundle, manifest, stages
 from replymesh_training.byte_encoder import train_tokenizer
 from replymesh_training.calibrated import calibrated
 from replymesh_training.checkpoints import open_byte_start
@@ -64,17 +64,36 @@ def finish(m: Making) -> Space:
     return Space(shipped.graphs, entry)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A finished bundle whose spaces are taken over, all but those that are made anew."""
+
+    base: Path
+    anew: Sequence[str]
+
+    def spaces(self, trunk: Path, byte_tokenizer: Path) -> dict[str, Space]:
+        """The spaces that are kept. ManifestError when they were made on another trunk or other byte-level words."""
+        content = manifest.read(self.base)
+        for file in (trunk / "trunk.onnx", byte_tokenizer / "byte_tokenizer.json"):
+            if sha256_of(file) != sha256_of(self.base / file.name):
+                raise manifest.ManifestError(f"{self.base / file.name}: is not what this run makes, so that its spaces cannot be kept; train all spaces anew")
+        return {s["name"]: Space(self.base / "spaces" / s["name"], s) for s in content["spaces"] if s["name"] not in self.anew}
+
+
 def run_pipeline(
     config: RunConfig, data: Path, checkpoint: Path, work: Path, out: Path, report: Callable[[str], None], byte_checkpoint: Path | None = None,
-    finished: Finished | None = None,
+    finished: Finished | None = None, kept: Kept | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The bundle at `out`; its manifest. byte_checkpoint: folder of a RoBERTa. DataError, ManifestError, CheckpointError."""
     start = open_byte_start(byte_checkpoint, config.byte.max_tokens) if byte_checkpoint else None
     run = Run(config, data, checkpoint, stages.open_encoder(config, checkpoint), Workspace(work, report), start, finished)
     rows = {s.name: space_rows(data, s.source, config.most_train, config.most_foreign, config.seed) for s in config.spaces}
     trunk, byte_tokenizer = make_trunk(run), make_byte_tokenizer(run, rows)
-    spaces = {s.name: finish(Making(run, s, rows[s.name], trunk, byte_tokenizer)) for s in config.spaces}
-    last = max(space.folder.stat().st_mtime for space in spaces.values())
+    old = kept.spaces(trunk, byte_tokenizer) if kept else {}
+    made = {s.name: finish(Making(run, s, rows[s.name], trunk, byte_tokenizer)) for s in config.spaces if s.name not in old}
+    last = max(space.folder.stat().st_mtime for space in made.values())
+    order = {s.name: place for place, s in enumerate(config.spaces)}
+    spaces = dict(sorted((old | made).items(), key=lambda item: order.get(item[0], len(order))))
     time = datetime.fromtimestamp(int(last), UTC).isoformat().replace("+00:00", "Z")
     with tempfile.TemporaryDirectory() as folder:
         content = bundle.assemble(Path(folder), trunk, byte_tokenizer, spaces, config, run.width, time)
