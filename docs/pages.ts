@@ -5,6 +5,7 @@ import { type FileDescriptorSet, FileDescriptorSetSchema } from '@bufbuild/proto
 import { packageRoot } from '../lib/packageRoot.js';
 import { apiPage } from './apiPage.js';
 import { configurationPage } from './configurationPage.js';
+import { databasePage } from './databasePage.js';
 import { errorsPage } from './errorsPage.js';
 
 /** Content of each generated page of `docs/reference/` by its file name. */
@@ -14,6 +15,7 @@ export function pages(): Map<string, string> {
     ['api.md', apiPage(files)],
     ['errors.md', errorsPage(files)],
     ['configuration.md', configurationPage()],
+    ['database.md', databasePage()],
   ]);
 }
 

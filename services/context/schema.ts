@@ -22,6 +22,7 @@ const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 /** `real[]` as generated; `vectorColumn.ts` makes it `vector(384)` with its index where the server has pgvector. */
 const embedding = customType<{ data: string }>({ dataType: () => 'real[]' });
 
+/** Who a customer is, as another system tells it. */
 export const customers = pgTable(
   'customers',
   {
@@ -38,16 +39,23 @@ export const customers = pgTable(
   (t) => [primaryKey({ columns: [t.tenant, t.id] }), ownTenant()],
 );
 
-/** No foreign key to customers: somebody may write before anybody has stored a profile. */
+/**
+ * What happened with a customer, a line for each matter: every message of theirs, and what other systems brought. Their behaviour is counted from it.
+ * No foreign key to customers: somebody may write before anybody has stored a profile.
+ */
 export const customerHistory = pgTable(
   'customer_history',
   {
     tenant: tenant(),
     id: text('id').notNull(),
     customerId: text('customer_id').notNull(),
+    /** `QUERY` for a message, whose id the line has; else what the other system calls it. */
     interactionType: text('interaction_type').notNull(),
+    /** The likeliest intent of a message. */
     summary: text('summary').notNull(),
+    /** How far it got; feedback changes it, except that what was escalated stays so. */
     resolutionStatus: text('resolution_status').notNull(),
+    /** 1 to 5, from feedback. */
     satisfactionScore: integer('satisfaction_score'),
     createdAt: time('created_at').notNull(),
   },
@@ -60,6 +68,7 @@ export const customerHistory = pgTable(
   ],
 );
 
+/** What a reply may rest on. */
 export const articles = pgTable(
   'articles',
   {
