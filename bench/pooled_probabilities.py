@@ -4,12 +4,14 @@ import json
 import sys
 from pathlib import Path
 
+import onnxruntime
 from replymesh_training.parity import calibration_of, open_runner, votes_of
 
 TOGETHER = 32  # texts of about one length; no answer depends on the others
 
 
 def main() -> None:
+    onnxruntime.set_default_logger_severity(3)  # warnings of unused constants say nothing of the answers
     bundle, texts = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text("utf-8"))
     manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     answers = {}

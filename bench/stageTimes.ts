@@ -14,7 +14,7 @@ import { openInt8Peak, PEAK_MULTIPLY_ADDS } from './int8Peak.js';
 import { multiplyAdds } from './multiplyAdds.js';
 import { withoutDropout } from './withoutDropout.js';
 
-/** Time of one text on one core, milliseconds, in batches of 16 texts of about one length. */
+/** Processor time of one text, milliseconds, in batches of 16 texts of about one length. */
 export interface StageTimes {
   /** The whole of a space with all its dropout samples. */
   readonly withSamples: number;
@@ -81,7 +81,7 @@ export async function measureStages(env: Environment, spaceName: string, texts: 
   }
 }
 
-/** Milliseconds of each batch. Turn by turn, and the best of the rounds: what the machine does beside strikes all alike. */
+/** Processor time of each batch, milliseconds. Turn by turn, and the best of the rounds: what the machine does beside strikes all alike. */
 async function bestTimes<Name extends string>(
   batches: readonly Batch[],
   runs: Readonly<Record<Name, (batch: Batch) => Promise<unknown>>>,
@@ -92,9 +92,10 @@ async function bestTimes<Name extends string>(
     for (const [name, run] of named) {
       const own = best.get(name)!;
       for (const [i, batch] of batches.entries()) {
-        const started = performance.now();
+        const before = process.cpuUsage();
         await run(batch);
-        own[i] = Math.min(own[i]!, performance.now() - started);
+        const { user, system } = process.cpuUsage(before);
+        own[i] = Math.min(own[i]!, (user + system) / 1000);
       }
     }
   }
