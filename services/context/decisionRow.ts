@@ -1,5 +1,6 @@
 import { Channel, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, DecisionReason, PriorityLevel, Query, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
+import type { Payload } from './events.js';
 
 /** What one decision writes. The objects are rows as Postgres reads them from JSON, keyed by column. */
 export interface DecisionWrite {
@@ -9,11 +10,14 @@ export interface DecisionWrite {
   readonly query: Readonly<Record<string, unknown>>;
   /** Null for an unknown customer. */
   readonly interaction: Readonly<Record<string, unknown>> | null;
-  readonly event: { readonly id: string; readonly type: string; readonly payload: Readonly<Record<string, unknown>> };
+  readonly event: { readonly id: string; readonly type: string; readonly payload: Payload<'QueryProcessed' | 'QueryEscalated'> };
 }
 
 /** Postgres' text cannot hold NUL; the record itself keeps it. */
 const storable = (text: string): string => text.replaceAll('\0', '\uFFFD');
+
+/** The name of an enum's value; a number that a newer caller sent has none here. */
+const nameOf = (names: Readonly<Record<number, string>>, value = 0): string => names[value] ?? names[0] ?? '';
 
 /** What a query becomes in the database. @param now when it is stored */
 export function decisionWrite(tenant: string, query: Query, fingerprint: string, now: Date): DecisionWrite {
@@ -22,14 +26,21 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
   const escalated = decision?.action === Action.ESCALATE;
   const type = escalated ? 'QueryEscalated' : 'QueryProcessed';
   const createdAt = (query.createTime ?? now).toISOString();
+  // What the row tells and the event too: numbers, labels and ids.
   const columns = {
     customer_id: storable(query.customerId),
+    channel: nameOf(Channel, query.channel),
+    label_space: storable(query.labelSpace),
     intent,
+    sentiment: nameOf(SentimentLabel, decision?.sentiment?.label),
     confidence: decision?.confidence ?? 0,
-    priority: PriorityLevel[decision?.priority?.level ?? 0],
-    action: Action[decision?.action ?? 0],
-    reason: DecisionReason[decision?.reason ?? 0],
-    channel: Channel[query.channel],
+    uncertainty_score: decision?.uncertainty?.predictiveEntropy ?? null,
+    priority: nameOf(PriorityLevel, decision?.priority?.level),
+    priority_score: decision?.priority?.score ?? 0,
+    action: nameOf(Action, decision?.action),
+    reason: nameOf(DecisionReason, decision?.reason),
+    response_time_ms: (decision?.timings?.totalUs ?? 0) / 1000,
+    customer_tier: nameOf(CustomerTier, decision?.evidence?.features?.tier),
     model_version: storable(decision?.evidence?.bundleDigest ?? ''),
   };
   return {
@@ -43,14 +54,8 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
       request_id: query.requestId,
       session_id: storable(query.sessionId),
       query_text: storable(query.text),
-      label_space: storable(query.labelSpace),
-      sentiment: SentimentLabel[decision?.sentiment?.label ?? 0],
-      priority_score: decision?.priority?.score ?? 0,
       response_text: storable(decision?.reply?.text ?? ''),
-      response_time_ms: (decision?.timings?.totalUs ?? 0) / 1000,
       escalation_needed: escalated,
-      uncertainty_score: decision?.uncertainty?.predictiveEntropy ?? null,
-      customer_tier: CustomerTier[decision?.evidence?.features?.tier ?? 0],
       record: `\\x${Buffer.from(Query.encode(query).finish()).toString('hex')}`,
       created_at: createdAt,
       updated_at: now.toISOString(),
@@ -71,7 +76,7 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
     event: {
       id: `${type}/${query.id}`,
       type,
-      payload: { query_id: query.id, ...columns, label_space: query.labelSpace, create_time: createdAt },
+      payload: { query_id: query.id, ...columns, out_of_scope: decision?.outOfScope?.isOutOfScope ?? null, create_time: createdAt },
     },
   };
 }

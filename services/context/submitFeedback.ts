@@ -5,6 +5,7 @@ import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { Cache } from './cache.js';
 import { contextKey } from './contextKey.js';
+import type { Payload } from './events.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -19,15 +20,21 @@ export const submitFeedback =
   async (request, call) => {
     const { tenant } = call.principal;
     const { feedback, customerId } = await store.within(call, async (tx) => {
-      const [query] = await rowsOf<{ customer_id: string }>(tx, sql`select customer_id from queries where id = ${request.queryId}`);
+      const [query] = await rowsOf<About>(tx, sql`select customer_id, intent, model_version from queries where id = ${request.queryId}`);
       if (!query) return fail('QUERY_NOT_FOUND', { id: request.queryId });
       const stored = await insert(tx, tenant, newFeedbackId(), request, now());
-      if (stored) await noteOnInteraction(tx, request);
+      if (stored) {
+        await noteOnInteraction(tx, request);
+        await announce(tx, tenant, stored, query);
+      }
       return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id };
     });
     if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
     return { feedback };
   };
+
+/** What the feedback is about. */
+type About = Pick<Payload<'FeedbackReceived'>, 'customer_id' | 'intent' | 'model_version'>;
 
 interface Row {
   readonly id: string;
@@ -84,4 +91,20 @@ async function noteOnInteraction(tx: Transaction, { queryId, satisfaction, resol
       resolution_status = case when resolution_status = ${ResolutionStatus[ResolutionStatus.ESCALATED]} then resolution_status
                                else coalesce(${status}::text, resolution_status) end
     where id = ${queryId} and interaction_type = 'QUERY'`);
+}
+
+async function announce(tx: Transaction, tenant: string, feedback: Feedback, about: About): Promise<void> {
+  const at = (feedback.createTime as Date).toISOString();
+  const payload: Payload<'FeedbackReceived'> = {
+    feedback_id: feedback.id,
+    query_id: feedback.queryId,
+    ...about,
+    satisfaction: feedback.satisfaction ?? null,
+    resolved: feedback.resolved ?? null,
+    corrected_intent: feedback.correctedIntent,
+    create_time: at,
+  };
+  await tx.execute(sql`
+    insert into outbox (tenant, event_id, type, subject, payload, created_at)
+    values (${tenant}, ${`FeedbackReceived/${feedback.id}`}, 'FeedbackReceived', ${feedback.queryId}, ${JSON.stringify(payload)}::jsonb, ${at})`);
 }

@@ -1,0 +1,56 @@
+/** What a field of an event holds. */
+interface Field<T> {
+  readonly form: string;
+  readonly doc: string;
+  /** Never there at run time: carries the type alone. */
+  readonly type?: T;
+}
+const text = (doc: string): Field<string> => ({ form: 'text', doc });
+const time = (doc: string): Field<string> => ({ form: 'time, RFC 3339', doc });
+const number = (doc: string): Field<number> => ({ form: 'number', doc });
+const numberOrNull = (doc: string): Field<number | null> => ({ form: 'number or null', doc });
+const booleanOrNull = (doc: string): Field<boolean | null> => ({ form: 'boolean or null', doc });
+
+const query = {
+  query_id: text('Its id, `qry_…`.'),
+  customer_id: text("The caller's id of the customer; empty when none was given."),
+  channel: text('`Channel` of the API.'),
+  label_space: text('The space that was asked for.'),
+  intent: text('The first intent; empty without any.'),
+  sentiment: text('`SentimentLabel` of the API.'),
+  confidence: number('Calibrated, 0 to 1.'),
+  uncertainty_score: numberOrNull('Predictive entropy in nats; null without inference.'),
+  out_of_scope: booleanOrNull('Whether it was about none of the intents; null without inference.'),
+  priority: text('`PriorityLevel` of the API.'),
+  priority_score: number('0 to 1.'),
+  action: text('`Action` of the API.'),
+  reason: text('`DecisionReason` of the API.'),
+  response_time_ms: number('From request to reply, milliseconds.'),
+  customer_tier: text('`CustomerTier` of the API.'),
+  model_version: text("SHA-256 of the bundle's manifest; empty without inference."),
+  create_time: time('When the message was accepted.'),
+};
+
+/** Every event there is. Numbers, labels and ids: no word of a customer may be in one. A field that is here stays; new ones may come. */
+export const events = {
+  QueryProcessed: { doc: 'A message was answered, or a draft of its answer waits for a person.', fields: query },
+  QueryEscalated: { doc: 'A message was handed to a person.', fields: query },
+  FeedbackReceived: {
+    doc: 'Somebody said how good an answer was.',
+    fields: {
+      feedback_id: text('Its id, `fbk_…`.'),
+      query_id: text('The message that it is about.'),
+      customer_id: text("As in the message's own event."),
+      intent: text("As in the message's own event."),
+      model_version: text("As in the message's own event."),
+      satisfaction: numberOrNull('1 to 5; null when it was not said.'),
+      resolved: booleanOrNull('Whether the matter is resolved; null when it was not said.'),
+      corrected_intent: text('The right intent, when the first one was wrong; else empty.'),
+      create_time: time('When it was given.'),
+    },
+  },
+} as const satisfies Readonly<Record<string, { readonly doc: string; readonly fields: Readonly<Record<string, Field<unknown>>> }>>;
+
+export type EventType = keyof typeof events;
+type TypeOf<F> = F extends Field<infer T> ? T : never;
+export type Payload<E extends EventType> = { readonly [K in keyof (typeof events)[E]['fields']]: TypeOf<(typeof events)[E]['fields'][K]> };
