@@ -61,3 +61,17 @@ describe('a reply that breaks off', () => {
     expect(kept).toEqual([]);
   });
 });
+
+describe('a record', () => {
+  it('says in which label space the message was read, when the caller left it to the mesh, and what each base model would have chosen', async () => {
+    const memberVotes = [
+      { member: 'minilm', intents: [{ label: 'track_refund', score: 0.9 }] },
+      { member: 'roberta', intents: [{ label: 'get_refund', score: 0.6 }] },
+    ];
+    const { parts, kept } = partsThatBreak(new Error('a bug'));
+    const predict = async () => ({ ...prediction, labelSpace: 'support', memberVotes });
+    const inference = { ...parts.sources.inference, predict } as unknown as Parts['sources']['inference'];
+    await answer({ ...parts, sources: { ...parts.sources, inference } }, message('r-1'), caller(), () => {});
+    expect(kept[0]).toMatchObject({ labelSpace: 'support', decision: { evidence: { memberVotes } } });
+  });
+});

@@ -56,7 +56,7 @@ export async function answer(parts: Parts, accepted: Accepted, within: Within, t
   });
   const fingerprint = accepted.requestId ? accepted.fingerprint : '';
   const stands = await watch.time('recordUs', () =>
-    parts.record(recordOf(accepted, decision), fingerprint, within.principal, within.deadline),
+    parts.record(recordOf(accepted, found, decision), fingerprint, within.principal, within.deadline),
   );
   return { ...stands, decision: { ...stands.decision!, timings: watch.read() } };
 }
@@ -147,20 +147,22 @@ const evidenceRecord = ({ context, prediction, passages }: Understanding, result
     promptSha256: result?.promptSha256,
     usage: result?.usage,
     withheldSentences: result?.withheldSentences,
+    memberVotes: prediction?.memberVotes,
   });
 
 /** Nothing may be sent unseen of a reply that was never finished. */
 const unfinished = (understood: Decision): Decision =>
   understood.action === Action.ESCALATE ? understood : { ...understood, action: Action.DRAFT, reason: DecisionReason.INCOMPLETE_REPLY };
 
-const recordOf = (accepted: Accepted, decision: Decision): Query => ({
+const recordOf = (accepted: Accepted, { prediction }: Understanding, decision: Decision): Query => ({
   id: accepted.id,
   createTime: accepted.acceptedAt,
   requestId: accepted.requestId,
   customerId: accepted.request.customerId,
   sessionId: accepted.request.sessionId,
   channel: accepted.request.channel,
-  labelSpace: accepted.request.labelSpace,
+  // The one that was used, when the caller left it to the mesh.
+  labelSpace: prediction?.labelSpace || accepted.request.labelSpace,
   text: accepted.masked.text,
   decision,
 });

@@ -143,7 +143,11 @@ describe('an answer', () => {
 
   it('holds as much as was asked for', async () => {
     const short = await ask('Where is my refund?');
-    expect([short.intents.length, short.embedding.length, short.memberVotes.length]).toEqual([5, 0, 0]);
+    expect([short.intents.length, short.embedding.length]).toEqual([5, 0]);
+    // Who runs anyway says what it would choose.
+    const needed = served.bundle.defaultSpace.members.filter((m) => m.weight > 0).map((m) => m.name);
+    expect(short.memberVotes.map((v) => v.member)).toEqual(needed);
+    expect(short.memberVotes.every((v) => v.intents.length === 1)).toBe(true);
     const full = await ask('Where is my refund?', { includeEmbedding: true, includeMemberVotes: true, intentLimit: 1000 });
     expect(full.intents.map((i) => i.label).sort()).toEqual([...served.bundle.defaultSpace.labels].sort());
     expect(full.intents.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 9);

@@ -51,9 +51,10 @@ export function responseOf(
     sentiment,
     priority: priorityOf({ text: request.text, features: request.features, sentiment, relativeEntropy }),
     embedding: request.includeEmbedding ? Array.from(reading.embedding) : [],
-    memberVotes: request.includeMemberVotes
-      ? [...evidence.votes].map(([place, vote]) => ({ member: space.members[place]!.name, intents: intentsOf(space, ranked(vote), limit) }))
-      : [],
+    memberVotes: [...evidence.votes].map(([place, vote]) => ({
+      member: space.members[place]!.name,
+      intents: intentsOf(space, ranked(vote), request.includeMemberVotes ? limit : 1),
+    })),
     tokenCount: reading.tokenCount,
     truncated: reading.truncated,
   };

@@ -35,7 +35,7 @@ export interface PredictRequest {
     | undefined;
   /** Whether the answer holds the embedding. */
   includeEmbedding: boolean;
-  /** Whether the answer holds each model's own vote. */
+  /** Whether every model votes, also those that do not count, and each vote holds as many intents as the answer. */
   includeMemberVotes: boolean;
   /** Most intents to return; 5 when 0. */
   intentLimit: number;
@@ -71,7 +71,7 @@ export interface PredictResponse {
     | undefined;
   /** The embedding, unit length, when asked for. */
   embedding: number[];
-  /** Each model's own vote, when asked for. */
+  /** Each model's own vote: the first choice of those that count, or more when asked for. */
   memberVotes: MemberVote[];
   /** SHA-256 of the bundle's manifest, lower-case hexadecimal. */
   bundleDigest: string;

@@ -602,6 +602,8 @@ export interface Evidence {
     | undefined;
   /** Sentences that were withheld because no source supported them. */
   withheldSentences: number;
+  /** First choice of each base model that ran: of those that count. */
+  memberVotes: MemberVote[];
 }
 
 /** Where the time went, in microseconds. Stages that ran side by side overlap. */
@@ -1894,6 +1896,7 @@ function createBaseEvidence(): Evidence {
     promptSha256: "",
     usage: undefined,
     withheldSentences: 0,
+    memberVotes: [],
   };
 }
 
@@ -1922,6 +1925,9 @@ export const Evidence: MessageFns<Evidence> = {
     }
     if (message.withheldSentences !== 0) {
       writer.uint32(64).int32(message.withheldSentences);
+    }
+    for (const v of message.memberVotes) {
+      MemberVote.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -2003,6 +2009,14 @@ export const Evidence: MessageFns<Evidence> = {
             message.withheldSentences = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.memberVotes.push(MemberVote.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2049,6 +2063,11 @@ export const Evidence: MessageFns<Evidence> = {
         : isSet(object.withheld_sentences)
         ? globalThis.Number(object.withheld_sentences)
         : 0,
+      memberVotes: globalThis.Array.isArray(object?.memberVotes)
+        ? object.memberVotes.map((e: any) => MemberVote.fromJSON(e))
+        : globalThis.Array.isArray(object?.member_votes)
+        ? object.member_votes.map((e: any) => MemberVote.fromJSON(e))
+        : [],
     };
   },
 
@@ -2078,6 +2097,9 @@ export const Evidence: MessageFns<Evidence> = {
     if (message.withheldSentences !== 0) {
       obj.withheldSentences = Math.round(message.withheldSentences);
     }
+    if (message.memberVotes?.length) {
+      obj.memberVotes = message.memberVotes.map((e) => MemberVote.toJSON(e));
+    }
     return obj;
   },
 
@@ -2098,6 +2120,7 @@ export const Evidence: MessageFns<Evidence> = {
       ? LanguageModelUsage.fromPartial(object.usage)
       : undefined;
     message.withheldSentences = object.withheldSentences ?? 0;
+    message.memberVotes = object.memberVotes?.map((e) => MemberVote.fromPartial(e)) || [];
     return message;
   },
 };
