@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import onnxruntime
+
 from replymesh_training.parity import calibration_of, open_runner, votes_of
 
 TOGETHER = 32  # texts of about one length; no answer depends on the others

@@ -5,6 +5,7 @@ import { findEnvoy } from '../envoy/binary.js';
 import { envoyCommand } from '../envoy/command.js';
 import { renderEnvoyConfig } from '../envoy/render.js';
 import { packageRoot } from '../lib/packageRoot.js';
+import { openContentKey } from './contentKey.js';
 import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
 import { type Identity, identityEnv, identityOf } from './identity.js';
@@ -56,6 +57,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   await makeDataDir(options.dataDir);
   const keys = await openKeys(options.dataDir, options.env);
   const identity = identityOf(options.env, keys);
+  const contentKeyFile = options.env['REPLYMESH_CONTENT_KEY_FILE'] || (await openContentKey(options.dataDir));
   const ports = await portsFor((name) => (name === 'gateway' && options.grpcPort ? options.grpcPort : freePort()));
   const metricsPorts = await portsFor(() => freePort());
   const programs = new Map<ServiceName | 'envoy', Supervised>();
@@ -71,7 +73,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     programs.set(program.name as ServiceName | 'envoy', await supervise({ ...program, isReady }, onOutput, options.onRestart));
   };
   try {
-    const env = serviceEnv(options, ports, identity);
+    const env = serviceEnv(options, ports, identity, contentKeyFile);
     const startService = (name: ServiceName): Promise<void> =>
       start(serviceProgram(name, ports[name], metricsPorts[name], env)).catch((error: unknown) => failed.abort(error));
     await Promise.all(SERVICES.map(startService));
@@ -103,13 +105,19 @@ async function portsFor(choose: (name: ServiceName) => number | Promise<number>)
 }
 
 /** What the operator set goes to every service; what connects them is decided here. */
-function serviceEnv(options: MeshOptions, ports: Record<ServiceName, number>, identity: Identity): Record<string, string> {
+function serviceEnv(
+  options: MeshOptions,
+  ports: Record<ServiceName, number>,
+  identity: Identity,
+  contentKeyFile: string,
+): Record<string, string> {
   return {
     REPLYMESH_SEED: 'on',
     REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
     REPLYMESH_MODELS_DIR: join(options.dataDir, 'models'),
     ...options.env,
     ...identityEnv(identity),
+    REPLYMESH_CONTENT_KEY_FILE: contentKeyFile,
     REPLYMESH_DATA_DIR: options.dataDir,
     REPLYMESH_CONTEXT_ADDRESS: `127.0.0.1:${ports.context}`,
     REPLYMESH_INFERENCE_ADDRESS: `127.0.0.1:${ports.inference}`,

@@ -587,7 +587,7 @@ describe('start', () => {
     const dataDir = there['REPLYMESH_DATA_DIR']!;
     const modeOf = async (name: string): Promise<number> => (await stat(join(dataDir, name))).mode & 0o777;
     expect(await Promise.all(['', 'context', 'spool', 'keys'].map(modeOf))).toEqual([0o700, 0o700, 0o700, 0o700]);
-    expect(await Promise.all(['keys/private.jwk.json', 'mesh.log'].map(modeOf))).toEqual([0o600, 0o600]);
+    expect(await Promise.all(['keys/private.jwk.json', 'keys/content.key', 'mesh.log'].map(modeOf))).toEqual([0o600, 0o600, 0o600]);
   });
 
   it('says when a service has died, and starts it again', async () => {

@@ -1,5 +1,18 @@
-import { bigint, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
-import { bytea, ownTenant, tenant, time } from './columns.js';
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bytea, everyTenant, ownTenant, tenant, time } from './columns.js';
+
+/** By what a start knows the master key: one row. */
+export const masterKeyCheck = pgTable(
+  'master_key_check',
+  {
+    id: integer('id').primaryKey().default(1),
+    /** Hexadecimal; says nothing about the key. */
+    fingerprint: text('fingerprint').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  () => [check('master_key_check_one', sql`id = 1`), everyTenant()],
+);
 
 /** A customer's own key, wrapped by the master key. Who destroys it makes all unreadable that it encrypted, wherever copies of that are. */
 export const customerKeys = pgTable(
@@ -25,12 +38,25 @@ export const auditLog = pgTable(
     action: text('action').notNull(),
     subject: text('subject').notNull(),
     /** Numbers, labels and ids, no personal text. */
-    detail: jsonb('detail').$type<Record<string, unknown>>().notNull(),
+    detail: jsonb('detail').$type<Record<string, string>>().notNull(),
     /** Personal content under the customer's key; null without any. */
     payload: bytea('payload'),
     /** Hexadecimal, as `hash`; empty in the first row. */
     previousHash: text('previous_hash').notNull(),
     hash: text('hash').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.tenant, t.position] }), ownTenant()],
+  (t) => [primaryKey({ columns: [t.tenant, t.position] }), index('audit_log_subject').on(t.tenant, t.subject, t.position), ownTenant()],
+);
+
+/** The last record of each tenant's audit log. Who adds one locks this row first, so that the chain neither forks nor has gaps. */
+export const auditHeads = pgTable(
+  'audit_heads',
+  {
+    tenant: tenant().primaryKey(),
+    position: bigint('position', { mode: 'number' }).notNull(),
+    hash: text('hash').notNull(),
+    /** HMAC of position and hash under the master key, hexadecimal: who has the database alone cannot make another end of the chain. */
+    mac: text('mac').notNull(),
+  },
+  () => [ownTenant()],
 );

@@ -31,6 +31,11 @@ export const ContextConfig = declare({
     doc: 'How long the start waits for a Postgres that does not answer.',
   }),
   dataDir: path({ env: 'REPLYMESH_DATA_DIR', default: '.data', doc: 'Folder of the embedded database. One process at a time.' }),
+  contentKeyFile: path({
+    env: 'REPLYMESH_CONTENT_KEY_FILE',
+    mustExist: true,
+    doc: "Key that the customers' keys are encrypted with: 32 bytes in base64. Keep it as long as the database.",
+  }),
   redisUrl: url({
     env: 'REDIS_URL',
     protocols: ['redis:', 'rediss:'],

@@ -14,7 +14,9 @@ import { background, type Within } from '../../lib/call.js';
 import { connect } from '../../lib/client.js';
 import { serve, startServer } from '../../lib/server.js';
 import { openCache } from './cache.js';
+import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
+import { masterKey } from './masterKey.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
 import { served } from './served.js';
@@ -23,6 +25,10 @@ import type { Store } from './store.js';
 /** Every suite runs on the embedded database, and on Postgres too when DATABASE_URL names a server. */
 export const storeKinds: readonly StoreKind[] = process.env['DATABASE_URL'] ? ['PGlite', 'Postgres'] : ['PGlite'];
 export type StoreKind = 'PGlite' | 'Postgres';
+
+/** The master key of every test's database, and an instance's keys under it. */
+export const MASTER_KEY = masterKey(Buffer.alloc(32, 7));
+export const testKeys = () => contentKeys(MASTER_KEY);
 
 const SERVER = { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 20_000, drainMs: 200 };
 
@@ -82,7 +88,8 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
   const prefix = `test:${randomUUID()}:`;
   const cache = openCache({ enabled: true, redisUrl: options.redisUrl, ttlMs: 60_000, prefix });
   const embedder = startEmbedder({ store, inference: connection.client });
-  const parts = { store, cache, embedder, inference: connection.client, now: () => clock.now };
+  const keys = testKeys();
+  const parts = { store, cache, keys, embedder, inference: connection.client, now: () => clock.now };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
   const to = { callee: 'context', target: `127.0.0.1:${server.port}`, timeoutMs: 20_000 };
   const clients = [

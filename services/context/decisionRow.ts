@@ -7,10 +7,21 @@ export interface DecisionWrite {
   readonly id: string;
   readonly request_id: string;
   readonly fingerprint: string;
+  readonly customer_id: string;
+  /** Without what a customer's key encrypts. */
   readonly query: Readonly<Record<string, unknown>>;
+  readonly texts: QueryTexts;
   /** Null for an unknown customer. */
   readonly interaction: Readonly<Record<string, unknown>> | null;
   readonly event: { readonly id: string; readonly type: string; readonly payload: Payload<'QueryProcessed' | 'QueryEscalated'> };
+}
+
+/** What is encrypted of a query. */
+export interface QueryTexts {
+  readonly text: string;
+  readonly reply: string;
+  /** The whole `replymesh.type.v1.Query`. */
+  readonly record: Uint8Array;
 }
 
 /** Postgres' text cannot hold NUL; the record itself keeps it. */
@@ -47,19 +58,18 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
     id: query.id,
     request_id: query.requestId,
     fingerprint,
+    customer_id: columns.customer_id,
     query: {
       ...columns,
       tenant,
       id: query.id,
       request_id: query.requestId,
       session_id: storable(query.sessionId),
-      query_text: storable(query.text),
-      response_text: storable(decision?.reply?.text ?? ''),
       escalation_needed: escalated,
-      record: `\\x${Buffer.from(Query.encode(query).finish()).toString('hex')}`,
       created_at: createdAt,
       updated_at: now.toISOString(),
     },
+    texts: { text: query.text, reply: decision?.reply?.text ?? '', record: Query.encode(query).finish() },
     interaction:
       query.customerId === ''
         ? null

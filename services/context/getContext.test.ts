@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CustomerTier, FactType, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
-import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
+import { aQuery, newQueryId, newTenant, openTestStore, reasonOf, startContext, storeKinds, testKeys, until } from './context.fixture.js';
 import { readSeed, seed } from './seed.js';
 import type { Store } from './store.js';
 
@@ -33,7 +33,7 @@ describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
 
   it('is profile, typed facts, history newest first and behaviour, for each customer of the seed', async () => {
     const t = newTenant();
-    await seed(store, t.tenant, mesh.clock.now);
+    await seed(store, testKeys(), t.tenant, mesh.clock.now);
     const { customers } = readSeed();
     for (const customer of customers) {
       const known = await mesh.context.getContext({ customerId: customer.customer_id, interactionLimit: 100 }, t.as);
@@ -50,8 +50,8 @@ describe.each(storeKinds)('what is known of a customer, on %s', (kind) => {
 
   it('comes from a seed that changes nothing when it is sown again, or twice at once', async () => {
     const t = newTenant();
-    await Promise.all([seed(store, t.tenant, mesh.clock.now), seed(store, t.tenant, mesh.clock.now)]);
-    await seed(store, t.tenant, mesh.clock.now);
+    await Promise.all([seed(store, testKeys(), t.tenant, mesh.clock.now), seed(store, testKeys(), t.tenant, mesh.clock.now)]);
+    await seed(store, testKeys(), t.tenant, mesh.clock.now);
     const { articles } = await mesh.knowledge.listArticles({ pageSize: 200 }, t.as);
     expect(articles.map((a) => [a.id, a.version])).toEqual(readSeed().articles.map((a) => [a.id, 1]));
   });

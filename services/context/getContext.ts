@@ -1,15 +1,18 @@
 import { sql } from 'drizzle-orm';
 import { type ContextServiceDefinition, GetContextResponse } from '../../gen/replymesh/context/v1/context_service.js';
-import { type CustomerProfile, CustomerTier, FactType, type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
+import { CustomerTier, type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import type { Handler } from '../../lib/server.js';
 import { behaviour, noBehaviour } from './behaviour.js';
 import type { Cache } from './cache.js';
+import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
+import { openProfile, type SealedProfile } from './sealedProfile.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly keys: ContentKeys;
   readonly now: () => Date;
 }
 
@@ -20,51 +23,81 @@ const MAX_LIMIT = 100;
 const HISTORY_LIMIT = 5000;
 
 export const getContext =
-  ({ store, cache, now }: Parts): Handler<ContextServiceDefinition, 'getContext'> =>
+  ({ store, cache, keys, now }: Parts): Handler<ContextServiceDefinition, 'getContext'> =>
   async ({ customerId, interactionLimit }, call) => {
-    if (customerId === '') return { known: false, profile: { ...unknown, id: '' }, interactions: [], features: noBehaviour };
-    const key = contextKey(call.principal.tenant, customerId);
-    const cached = await cache.get(key);
-    const context = cached ? GetContextResponse.decode(cached) : await store.within(call, (tx) => read(tx, customerId, now()));
-    if (!cached) await cache.set(key, GetContextResponse.encode(context).finish());
+    if (customerId === '') return { known: false, profile: { ...noProfile, id: '' }, interactions: [], features: noBehaviour };
+    const { tenant } = call.principal;
+    const name = contextKey(tenant, customerId);
+    const keyOf: KeyOf = (wrapped) => keys.read(tenant, customerId, wrapped);
+    const cached = fromCache(customerId, await cache.get(name), keyOf);
+    const { context, key } = cached ?? (await store.within(call, (tx) => read(tx, customerId, keyOf, now())));
+    if (!cached) await cache.set(name, toCache(customerId, context, key));
     return { ...context, interactions: context.interactions.slice(0, interactionLimit || DEFAULT_LIMIT) };
   };
 
-const unknown: Omit<CustomerProfile, 'id'> = { displayName: '', tier: CustomerTier.UNSPECIFIED, language: '', facts: [] };
+type KeyOf = (wrapped: Uint8Array | null) => ContentKey | undefined;
 
-interface Row {
-  readonly profile: { display_name: string; tier: string; language: string; facts: { key: string; value: string; type: string }[] } | null;
-  /** Newest first. */
-  readonly interactions: { id: string; type: string; summary: string; status: string; score: number | null; at: number }[] | null;
+interface Found {
+  readonly context: GetContextResponse;
+  /** Absent where nothing of the customer is encrypted: ids, numbers and labels alone. */
+  readonly key: ContentKey | undefined;
 }
 
-async function read(tx: Transaction, customerId: string, now: Date): Promise<GetContextResponse> {
+/** Redis may keep copies of its own: there, too, a name or fact stands encrypted alone, after the wrapped key and its length. */
+function toCache(customerId: string, context: GetContextResponse, key: ContentKey | undefined): Uint8Array {
+  const bytes = GetContextResponse.encode(context).finish();
+  return key
+    ? Buffer.concat([Buffer.of(key.wrapped.length), key.wrapped, key.seal('context', customerId, bytes)])
+    : Buffer.concat([Buffer.of(0), bytes]);
+}
+
+/** What is not as `toCache` made it, for example by another version, counts as nothing. */
+function fromCache(customerId: string, cached: Uint8Array | undefined, keyOf: KeyOf): Found | undefined {
+  if (!cached?.length) return undefined;
+  const from = 1 + cached[0]!;
+  const bytes = cached.subarray(from);
+  try {
+    const key = from === 1 ? undefined : keyOf(cached.subarray(1, from));
+    return { context: GetContextResponse.decode(key ? key.open('context', customerId, bytes) : bytes), key };
+  } catch {
+    return undefined;
+  }
+}
+
+const noProfile = { displayName: '', tier: CustomerTier.UNSPECIFIED, language: '', facts: [] };
+
+type Row = {
+  readonly wrapped_key: Uint8Array | null;
+  /** Newest first. */
+  readonly interactions: { id: string; type: string; summary: string; status: string; score: number | null; at: number }[] | null;
+  /** All null without a profile. */
+} & (SealedProfile | { readonly display_name: null });
+
+async function read(tx: Transaction, customerId: string, keyOf: KeyOf, now: Date): Promise<Found> {
   const [row] = await rowsOf<Row>(
     tx,
     sql`
-      select (select jsonb_build_object('display_name', display_name, 'tier', tier, 'language', language, 'facts', facts)
-              from customers where id = ${customerId}) as profile,
+      select k.wrapped_key, c.display_name, c.facts, c.tier, c.language,
              (select jsonb_agg(to_jsonb(i)) from (
                 select id, interaction_type as type, summary, resolution_status as status, satisfaction_score as score, extract(epoch from created_at) * 1000 as at
                 from customer_history where customer_id = ${customerId}
-                order by created_at desc, id desc limit ${HISTORY_LIMIT}) i) as interactions`,
+                order by created_at desc, id desc limit ${HISTORY_LIMIT}) i) as interactions
+      from (select ${customerId}::text as id) asked
+      left join customers c on c.id = asked.id
+      left join customer_keys k on k.customer_id = asked.id`,
   );
   const interactions = (row?.interactions ?? []).map(interactionOf);
-  const profile = { id: customerId, ...(row?.profile ? profileOf(row.profile) : unknown) };
-  return {
-    known: row?.profile != null,
+  const key = keyOf(row?.wrapped_key ?? null);
+  const stored = key && row && row.display_name !== null ? openProfile(key, customerId, row) : undefined;
+  const profile = stored ?? { ...noProfile, id: customerId };
+  const context = {
+    known: stored !== undefined,
     profile,
     interactions: interactions.slice(0, MAX_LIMIT),
     features: behaviour(interactions, profile.tier, now),
   };
+  return { context, key };
 }
-
-const profileOf = (row: NonNullable<Row['profile']>): Omit<CustomerProfile, 'id'> => ({
-  displayName: row.display_name,
-  tier: CustomerTier[row.tier as keyof typeof CustomerTier],
-  language: row.language,
-  facts: row.facts.map(({ key, value, type }) => ({ key, value, type: FactType[type as keyof typeof FactType] })),
-});
 
 const interactionOf = (row: NonNullable<Row['interactions']>[number]): Interaction => ({
   id: row.id,

@@ -1,9 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, ListQueriesRequest } from '../../gen/replymesh/context/v1/context_service.js';
-import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
+import { Action } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
+import type { ContentKeys } from './contentKeys.js';
 import { keyOf, type PageScope, pageTokenOf } from './pageToken.js';
+import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -13,14 +15,12 @@ const MAX_PAGE_BYTES = 3_000_000;
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
-interface Row {
-  readonly id: string;
+interface Row extends SealedRecord {
   readonly created_at: number;
-  readonly record: Uint8Array;
 }
 
 export const listQueries =
-  ({ store }: { store: Store }): Handler<ContextServiceDefinition, 'listQueries'> =>
+  ({ store, keys }: { store: Store; keys: ContentKeys }): Handler<ContextServiceDefinition, 'listQueries'> =>
   async (request, call) => {
     const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
     const scope = scopeOf(call.principal.tenant, request);
@@ -29,16 +29,16 @@ export const listQueries =
       rowsOf<Row>(
         tx,
         sql`
-          select id, ${millis('created_at')} as created_at, record from queries
+          select ${SEALED_RECORD}, ${millis('q.created_at')} as created_at from ${QUERIES_AND_KEYS}
           where ${sql.join(conditionsOf(request, after), sql` and `)}
-          order by created_at desc, id desc
+          order by q.created_at desc, q.id desc
           limit ${pageSize + 1}`,
       ),
     );
     const page = rows.slice(0, howManyFit(rows.slice(0, pageSize)));
     const last = page.at(-1);
     return {
-      queries: page.map((row) => Query.decode(row.record)),
+      queries: page.flatMap((row) => openQuery(keys, call.principal.tenant, row) ?? []),
       nextPageToken: last && rows.length > page.length ? pageTokenOf(scope, [last.created_at, last.id]) : '',
     };
   };
@@ -66,12 +66,12 @@ function keyIn(scope: PageScope, token: string): [number, string] {
 function conditionsOf(request: ListQueriesRequest, after: [number, string] | undefined): SQL[] {
   return [
     sql`true`,
-    ...(request.customerId === '' ? [] : [sql`customer_id = ${request.customerId}`]),
-    ...(request.intent === '' ? [] : [sql`intent = ${request.intent}`]),
-    ...(request.action === Action.UNSPECIFIED ? [] : [sql`action = ${Action[request.action]}`]),
-    ...(request.startTime ? [sql`created_at >= ${request.startTime.toISOString()}::timestamptz`] : []),
-    ...(request.endTime ? [sql`created_at < ${request.endTime.toISOString()}::timestamptz`] : []),
-    ...(after ? [sql`(created_at, id) < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]})`] : []),
+    ...(request.customerId === '' ? [] : [sql`q.customer_id = ${request.customerId}`]),
+    ...(request.intent === '' ? [] : [sql`q.intent = ${request.intent}`]),
+    ...(request.action === Action.UNSPECIFIED ? [] : [sql`q.action = ${Action[request.action]}`]),
+    ...(request.startTime ? [sql`q.created_at >= ${request.startTime.toISOString()}::timestamptz`] : []),
+    ...(request.endTime ? [sql`q.created_at < ${request.endTime.toISOString()}::timestamptz`] : []),
+    ...(after ? [sql`(q.created_at, q.id) < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]})`] : []),
   ];
 }
 

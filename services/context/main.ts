@@ -8,10 +8,13 @@ import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
 import { telemetry } from '../../lib/telemetry.js';
 import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
+import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
+import { checkMasterKey, readMasterKey } from './masterKey.js';
 import { openStore } from './openStore.js';
 import { startQueryPartitions } from './queryPartitions.js';
 import { startRequestExpiry } from './requestExpiry.js';
+import { sealOldRows } from './sealOldRows.js';
 import { seed } from './seed.js';
 import { served } from './served.js';
 
@@ -21,8 +24,12 @@ const INFERENCE_TIMEOUT_MS = 20_000;
 endOnFailure();
 const config = loadConfig(ContextConfig, process.env, process.argv);
 const now = (): Date => new Date();
+const master = readMasterKey(config.contentKeyFile);
 const store = await openStore(config);
-if (config.seed) await seed(store, config.seedTenant, now());
+await checkMasterKey(store, master, config.contentKeyFile);
+const keys = contentKeys(master);
+await sealOldRows(store, keys);
+if (config.seed) await seed(store, keys, config.seedTenant, now());
 const cache = openCache({
   enabled: config.cache === 'on',
   redisUrl: config.redisUrl,
@@ -37,5 +44,5 @@ const inference = connect(InferenceServiceDefinition, {
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
-const server = await startServer(config, meshPrincipal, served({ store, cache, embedder, inference: inference.client, now }));
+const server = await startServer(config, meshPrincipal, served({ store, cache, keys, embedder, inference: inference.client, now }));
 onShutdown([server, embedder, expiry, partitions, inference, cache, store, telemetry]);

@@ -13,10 +13,12 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { background } from '../../lib/call.js';
 import { packageRoot } from '../../lib/packageRoot.js';
-import { postgresOptions, scratchDatabase, storeKinds } from './context.fixture.js';
+import { postgresOptions, scratchDatabase, startContext, storeKinds, testKeys } from './context.fixture.js';
 import { migrate, whyRefused } from './migrate.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
+import { QUERIES_AND_KEYS } from './sealedQuery.js';
+import { sealOldRows } from './sealOldRows.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 const FOLDER = fileURLToPath(new URL('services/context/migrations', packageRoot));
@@ -73,6 +75,7 @@ async function fillOld(db: Transaction): Promise<void> {
     aRow('last-month', LAST_MONTH),
     aRow('this-month', new Date()),
     aRow('long-ago', new Date('0001-01-01T00:00:00Z')),
+    sql`insert into customers values ('t', 'c', 'Ada', 'PLUS', 'en', '[{"key": "order.number", "value": "NW-1", "type": "NUMBER"}]', now(), now())`,
     sql`insert into feedback values ('t', 'f', 'this-month', '', 5, true, '', now())`,
     sql`insert into interactions values ('t', 'this-month', 'c', 'QUERY', 'get_refund', 'OPEN', 4, now())`,
     sql`insert into outbox (tenant, type, subject, payload, created_at) values ('t', 'QueryProcessed', 'this-month', '{}', now())`,
@@ -103,6 +106,7 @@ describe.each(storeKinds)('a database of an older version on %s', (kind) => {
     await between.close();
     const stores = await Promise.all(Array.from({ length: database.instances }, () => database.open()));
     store = stores[0] as Store;
+    await Promise.all(stores.map((one) => sealOldRows(one, testKeys())));
     for (const other of stores.slice(1)) await other.close();
   });
   afterAll(async () => {
@@ -128,6 +132,23 @@ describe.each(storeKinds)('a database of an older version on %s', (kind) => {
       { id: 'last-month', partition: partitionOf(LAST_MONTH) },
       { id: 'this-month', partition: partitionOf(new Date()) },
     ]);
+  });
+
+  it('keeps what customers wrote, encrypted, and nothing of it in the clear', async () => {
+    const sealed = (await asTenant(
+      sql`select q.query_text, q.response_text, q.record, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = 'this-month'`,
+    )) as Record<string, Uint8Array>[];
+    const key = testKeys().read('t', 'c', sealed[0]?.['wrapped_key']);
+    const opened = ['query_text', 'response_text', 'record'].map((column) =>
+      key?.open(`queries.${column}`, 'this-month', sealed[0]![column]!).toString(),
+    );
+    expect(opened).toEqual(['text', 'reply', 'record']);
+    const mesh = await startContext(store);
+    const { profile } = await mesh.context.getContext({ customerId: 'c' }, { within: background({ tenant: 't', timeoutMs: 10_000 }) });
+    await mesh.close();
+    expect(profile).toMatchObject({ displayName: 'Ada', facts: [{ key: 'order.number', value: 'NW-1' }] });
+    const left = await store.owner((tx) => rowsOf(tx, sql`select relname from pg_class where relname like '%_unsealed'`));
+    expect(left).toEqual([]);
   });
 
   it('keeps the history of its customers, and their feedback', async () => {

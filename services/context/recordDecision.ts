@@ -1,21 +1,24 @@
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
-import { Query } from '../../gen/replymesh/type/v1/decision.js';
+import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background } from '../../lib/call.js';
 import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
 import type { Cache } from './cache.js';
+import type { ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import { type DecisionWrite, decisionWrite } from './decisionRow.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
+import { openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly keys: ContentKeys;
   readonly now: () => Date;
 }
 
@@ -28,14 +31,15 @@ interface Item {
   readonly query: Query;
 }
 
-export const recordDecision = ({ store, cache, now }: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
+export const recordDecision = ({ store, cache, keys, now }: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
   const byTenant = new Map<string, (item: Item) => Promise<RecordDecisionResponse>>();
   const commitOf = (tenant: string) => {
     const known = byTenant.get(tenant);
     if (known) return known;
     const made = groupCommit<Item, RecordDecisionResponse>({
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
-      commit: (items) => store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, tenant, items, now())),
+      commit: (items) =>
+        store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, keys, tenant, items, now())),
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
       mayBeOnes: (error) => error instanceof StatementRefused || (error instanceof Fault && error.reason === 'VALUE_REFUSED'),
       maxItems: MAX_BATCH,
@@ -52,22 +56,35 @@ export const recordDecision = ({ store, cache, now }: Parts): Handler<ContextSer
   };
 };
 
-async function writeAll(tx: Transaction, tenant: string, items: readonly Item[], now: Date): Promise<Outcome<RecordDecisionResponse>[]> {
-  const created = await insert(
+async function writeAll(
+  tx: Transaction,
+  keys: ContentKeys,
+  tenant: string,
+  items: readonly Item[],
+  now: Date,
+): Promise<Outcome<RecordDecisionResponse>[]> {
+  const writes = items.map((i) => i.write);
+  const keyOf = await keys.forWriting(
     tx,
     tenant,
-    items.map((i) => i.write),
-    now,
+    writes.map((w) => w.customer_id),
   );
-  const rest = items.filter((i) => !created.has(i.write.id)).map((i) => i.write);
+  const rows = writes.map(({ texts, ...w }) => ({ ...w, query: { ...w.query, ...sealQuery(keyOf.get(w.customer_id)!, w.id, texts) } }));
+  const created = await insert(tx, tenant, rows, now);
+  const rest = writes.filter((w) => !created.has(w.id));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
   return items.map(({ write, query }) =>
-    created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(write, standing.get(write.id)),
+    created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(keys, tenant, write, standing.get(write.id)),
   );
 }
 
 /** Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it. One statement, so that one round trip. */
-async function insert(tx: Transaction, tenant: string, writes: readonly DecisionWrite[], now: Date): Promise<ReadonlySet<string>> {
+async function insert(
+  tx: Transaction,
+  tenant: string,
+  writes: readonly Omit<DecisionWrite, 'texts'>[],
+  now: Date,
+): Promise<ReadonlySet<string>> {
   // One order everywhere, so that two instances cannot wait for each other.
   const input = JSON.stringify([...writes].sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
   const at = now.toISOString();
@@ -107,34 +124,39 @@ async function insert(tx: Transaction, tenant: string, writes: readonly Decision
   return new Set(rows.map((row) => row.id));
 }
 
-interface Standing {
-  readonly id: string;
-  /** The record under the same id. */
-  readonly own: Uint8Array | null;
-  /** The record that holds the request id. */
-  readonly holder: Uint8Array | null;
+/** The record that stands for one that was not stored, where there is any. */
+type Standing = {
+  readonly for: string;
+  /** Whether it has the same id, as against the same request id. */
+  readonly own: boolean;
+  /** Of the request that holds the request id. */
   readonly fingerprint: string | null;
-}
+} & (SealedRecord | { readonly id: null });
 
 async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): Promise<ReadonlyMap<string, Standing>> {
   const input = JSON.stringify(writes.map(({ id, request_id }) => ({ id, request_id })));
   const rows = await rowsOf<Standing>(
     tx,
     sql`
-      select i.id, own.record as own, holder.record as holder, held.fingerprint
+      select i.id as for, own.id is not null as own, held.fingerprint, ${SEALED_RECORD}
       from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text)
       left join queries own on own.id = i.id
       left join request_reservations held on held.request_id = i.request_id and i.request_id <> ''
-      left join queries holder on holder.id = held.query_id`,
+      left join queries q on q.id = coalesce(own.id, held.query_id)
+      left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`,
   );
-  return new Map(rows.map((row) => [row.id, row]));
+  return new Map(rows.map((row) => [row.for, row]));
 }
 
-/** Which record stands for one that was not stored. */
-function outcomeOf(write: DecisionWrite, standing: Standing | undefined): Outcome<RecordDecisionResponse> {
-  if (standing?.own) return { ok: true, value: { query: Query.decode(standing.own), created: false } };
-  const sameRequest = standing?.fingerprint === write.fingerprint || write.fingerprint === '' || standing?.fingerprint === '';
+function outcomeOf(
+  keys: ContentKeys,
+  tenant: string,
+  write: DecisionWrite,
+  standing: Standing | undefined,
+): Outcome<RecordDecisionResponse> {
+  const fingerprint = standing?.fingerprint;
+  const sameRequest = standing?.own || fingerprint === write.fingerprint || write.fingerprint === '' || fingerprint === '';
   if (!sameRequest) return { ok: false, error: fault('REQUEST_ID_REUSED', { request_id: write.request_id }) };
-  if (standing?.holder) return { ok: true, value: { query: Query.decode(standing.holder), created: false } };
-  return { ok: false, error: fault('STORE_UNREACHABLE', {}) };
+  const query = standing && standing.id !== null ? openQuery(keys, tenant, standing) : undefined;
+  return query ? { ok: true, value: { query, created: false } } : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
 }

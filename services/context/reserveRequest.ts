@@ -4,20 +4,22 @@ import type {
   ReserveRequestRequest,
   ReserveRequestResponse,
 } from '../../gen/replymesh/context/v1/context_service.js';
-import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
+import type { ContentKeys } from './contentKeys.js';
+import { openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 /** How long a request id gives its first answer. */
 export const HONOURED_MS = 24 * 3_600_000;
 
 export const reserveRequest =
-  ({ store, now }: { store: Store; now: () => Date }): Handler<ContextServiceDefinition, 'reserveRequest'> =>
+  ({ store, keys, now }: { store: Store; keys: ContentKeys; now: () => Date }): Handler<ContextServiceDefinition, 'reserveRequest'> =>
   (request, call) =>
     store.within(call, async (tx) => {
-      if (await claim(tx, call.principal.tenant, request, now())) return { outcome: { $case: 'reserved', value: {} } };
-      return whatBecameOfIt(request, await readHolder(tx, request.requestId));
+      const { tenant } = call.principal;
+      if (await claim(tx, tenant, request, now())) return { outcome: { $case: 'reserved', value: {} } };
+      return whatBecameOfIt(keys, tenant, request, await readHolder(tx, request.requestId));
     });
 
 /** Takes the request id when it is free: new, past its time, or left by a caller whose lease ended. Claiming again for the same query is the same claim. */
@@ -42,30 +44,38 @@ async function claim(tx: Transaction, tenant: string, request: ReserveRequestReq
   return rows.length > 0;
 }
 
-interface Holder {
+interface Claim {
   readonly fingerprint: string;
   readonly completed: boolean;
   readonly lease_until: number;
-  readonly record: Uint8Array | null;
 }
+/** Its record has an id only where there is one. */
+type Holder = Claim & (SealedRecord | { readonly id: null });
 
 /** A second statement, because the first one's snapshot does not see who won against it. */
 async function readHolder(tx: Transaction, requestId: string): Promise<Holder | undefined> {
   const rows = await rowsOf<Holder>(
     tx,
     sql`
-      select r.fingerprint, r.completed, ${millis('r.lease_until')} as lease_until, q.record
+      select r.fingerprint, r.completed, ${millis('r.lease_until')} as lease_until, ${SEALED_RECORD}
       from request_reservations r left join queries q on q.id = r.query_id and r.completed
+      left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id
       where r.request_id = ${requestId}`,
   );
   return rows[0];
 }
 
-function whatBecameOfIt(request: ReserveRequestRequest, holder: Holder | undefined): ReserveRequestResponse {
+function whatBecameOfIt(
+  keys: ContentKeys,
+  tenant: string,
+  request: ReserveRequestRequest,
+  holder: Holder | undefined,
+): ReserveRequestResponse {
   // The row went between the two statements, because its time was over: the caller's retry finds the id free.
   if (holder === undefined) return fail('STORE_UNREACHABLE', {});
   if (holder.fingerprint !== request.fingerprint && holder.fingerprint !== '')
     return fail('REQUEST_ID_REUSED', { request_id: request.requestId });
-  if (holder.completed && holder.record) return { outcome: { $case: 'completed', value: Query.decode(holder.record) } };
+  const query = holder.id === null ? undefined : openQuery(keys, tenant, holder);
+  if (query) return { outcome: { $case: 'completed', value: query } };
   return { outcome: { $case: 'inProgress', value: { expireTime: new Date(holder.lease_until) } } };
 }

@@ -28,11 +28,12 @@ export const customers = pgTable(
   {
     tenant: tenant(),
     id: text('id').notNull(),
-    displayName: text('display_name').notNull(),
+    /** Encrypted under the customer's key. */
+    displayName: bytea('display_name').notNull(),
     tier: text('tier').notNull(),
     language: text('language').notNull(),
-    /** `[{ key, value, type }]`, at most one for each key. */
-    facts: jsonb('facts').$type<{ key: string; value: string; type: string }[]>().notNull(),
+    /** `[{ key, value, type }]` in JSON, at most one for each key; encrypted under the customer's key. */
+    facts: bytea('facts').notNull(),
     createdAt: time('created_at').notNull(),
     updatedAt: time('updated_at').notNull(),
   },
@@ -123,6 +124,9 @@ export const passages = pgTable(
   ],
 );
 
+/** Reasons of decisions that more or better articles would have changed. Written out, so that Postgres sees that the index below serves. */
+export const GAP_REASONS = `('NO_SOURCE', 'UNSUPPORTED_SENTENCE', 'OUT_OF_SCOPE')`;
+
 /**
  * One row for each message. `record` is the whole `replymesh.type.v1.Query`; the columns beside it are what lists and analytics ask for.
  * Partitioned by the month of `created_at` (`queryPartitions.ts`), which drizzle cannot say: the migration does. That is the time of acceptance inside
@@ -136,7 +140,8 @@ export const queries = pgTable(
     requestId: text('request_id').notNull(),
     customerId: text('customer_id').notNull(),
     sessionId: text('session_id').notNull(),
-    queryText: text('query_text').notNull(),
+    /** The message; encrypted under the customer's key, as the reply and the record. */
+    queryText: bytea('query_text').notNull(),
     labelSpace: text('label_space').notNull(),
     intent: text('intent').notNull(),
     sentiment: text('sentiment').notNull(),
@@ -145,7 +150,7 @@ export const queries = pgTable(
     priorityScore: doublePrecision('priority_score').notNull(),
     action: text('action').notNull(),
     reason: text('reason').notNull(),
-    responseText: text('response_text').notNull(),
+    responseText: bytea('response_text').notNull(),
     responseTimeMs: doublePrecision('response_time_ms').notNull(),
     escalationNeeded: boolean('escalation_needed').notNull(),
     /** Predictive entropy in nats; null without inference. */
@@ -157,6 +162,8 @@ export const queries = pgTable(
     record: bytea('record').notNull(),
     createdAt: time('created_at').notNull(),
     updatedAt: time('updated_at').notNull(),
+    /** First choice of each base model, by the model's name; null without inference. */
+    votes: jsonb('votes').$type<Readonly<Record<string, string>>>(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id, t.createdAt] }),
@@ -164,6 +171,7 @@ export const queries = pgTable(
     index('queries_customer_id').on(t.tenant, t.customerId, t.createdAt, t.id),
     index('queries_intent').on(t.tenant, t.intent, t.createdAt, t.id),
     index('queries_confidence').on(t.tenant, t.confidence),
+    index('queries_gaps').on(t.tenant, t.intent, t.createdAt, t.id).where(sql.raw(`reason in ${GAP_REASONS}`)),
     ownTenant(),
     everyTenant(),
   ],

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Article, Audience } from '../../gen/replymesh/type/v1/knowledge.js';
 import { ImportOutcome } from '../../gen/replymesh/v1/knowledge_service.js';
-import { letterEmbedding, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
+import { letterEmbedding, newTenant, openTestStore, reasonOf, startContext, storeKinds, testKeys, until } from './context.fixture.js';
 import { seed } from './seed.js';
 import { rowsOf, type Store } from './store.js';
 
@@ -243,7 +243,7 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
 
     it('gives at most so many, best first, each score from 0 to 1', async () => {
       const t = newTenant();
-      await seed(store, t.tenant, mesh.clock.now);
+      await seed(store, testKeys(), t.tenant, mesh.clock.now);
       await create(t.as, { id: 'wake-the-embedder' });
       await embedded(t.tenant);
       const text = 'I want to change the address of my order';

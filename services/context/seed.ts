@@ -7,6 +7,8 @@ import { background } from '../../lib/call.js';
 import { log } from '../../lib/log.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import { contentOf, insertArticle, requireValid } from './article.js';
+import type { ContentKeys } from './contentKeys.js';
+import { sealProfile } from './sealedProfile.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 const FOLDER = new URL('services/context/seed/', packageRoot);
@@ -75,7 +77,7 @@ export function parseArticle(name: string, content: string): Article {
 }
 
 /** Gives a tenant without customers and articles the demonstration ones. Doing it again, or twice at once, changes nothing. */
-export async function seed(store: Store, tenant: string, now: Date): Promise<void> {
+export async function seed(store: Store, keys: ContentKeys, tenant: string, now: Date): Promise<void> {
   const call = background({ tenant, timeoutMs: TIMEOUT_MS });
   const [has] = await store.within(call, (tx) =>
     rowsOf<{ any: boolean }>(tx, sql`select exists (select from customers) or exists (select from articles) as any`),
@@ -83,21 +85,31 @@ export async function seed(store: Store, tenant: string, now: Date): Promise<voi
   if (has?.any) return;
   const { articles, customers } = readSeed();
   await store.within(call, async (tx) => {
-    await insertCustomers(tx, tenant, customers, now);
+    await insertCustomers(tx, keys, tenant, customers, now);
     for (const article of articles) await insertArticle(tx, tenant, article.id, contentOf(article), now);
   });
   log.info({ tenant, customers: customers.length, articles: articles.length }, 'seeded');
 }
 
-async function insertCustomers(tx: Transaction, tenant: string, customers: readonly SeedCustomer[], now: Date): Promise<void> {
+async function insertCustomers(
+  tx: Transaction,
+  keys: ContentKeys,
+  tenant: string,
+  customers: readonly SeedCustomer[],
+  now: Date,
+): Promise<void> {
+  const keyOf = await keys.forWriting(
+    tx,
+    tenant,
+    customers.map((c) => c.customer_id),
+  );
   const at = now.toISOString();
   const profiles = customers.map((c) => ({
     tenant,
     id: c.customer_id,
-    display_name: c.display_name,
+    ...sealProfile(keyOf.get(c.customer_id)!, c.customer_id, { ...c, facts: c.facts.map((f) => ({ ...f, type: factType(f.type) })) }),
     tier: c.tier,
     language: c.language,
-    facts: c.facts.map((f) => ({ ...f, type: factType(f.type) })),
     created_at: at,
     updated_at: at,
   }));

@@ -6,6 +6,7 @@ import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_ser
 import type { MeshClient } from '../../lib/client.js';
 import { type Served, serve } from '../../lib/server.js';
 import type { Cache } from './cache.js';
+import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
@@ -27,21 +28,22 @@ import { updateArticle } from './updateArticle.js';
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly keys: ContentKeys;
   readonly embedder: Embedder;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
   readonly now: () => Date;
 }
 
 /** The three services of this process. */
-export const served = ({ store, cache, embedder, inference, now }: Parts): Served[] => [
+export const served = ({ store, cache, keys, embedder, inference, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
-    getContext: getContext({ store, cache, now }),
+    getContext: getContext({ store, cache, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
-    reserveRequest: reserveRequest({ store, now }),
+    reserveRequest: reserveRequest({ store, keys, now }),
     releaseRequest: releaseRequest({ store }),
-    recordDecision: recordDecision({ store, cache, now }),
-    getQuery: getQuery({ store }),
-    listQueries: listQueries({ store }),
+    recordDecision: recordDecision({ store, cache, keys, now }),
+    getQuery: getQuery({ store, keys }),
+    listQueries: listQueries({ store, keys }),
   }),
   serve(KnowledgeServiceDefinition, {
     createArticle: createArticle({ store, embedder, now }),

@@ -1,0 +1,33 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { Query } from '../../gen/replymesh/type/v1/decision.js';
+import type { ContentKey, ContentKeys } from './contentKeys.js';
+import type { QueryTexts } from './decisionRow.js';
+
+/** A record as it is stored, with the key that was read beside it. */
+export interface SealedRecord {
+  readonly id: string;
+  readonly customer_id: string;
+  readonly record: Uint8Array;
+  /** Null when it was destroyed. */
+  readonly wrapped_key: Uint8Array | null;
+}
+
+/** `q` with the key `k` of its customer. */
+export const QUERIES_AND_KEYS: SQL = sql`queries q left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`;
+export const SEALED_RECORD: SQL = sql`q.id, q.customer_id, q.record, k.wrapped_key`;
+
+/** Bytes in JSON, as Postgres reads them. */
+export const hex = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
+
+/** The columns of a query that hold a customer's words, for a row that Postgres reads from JSON. */
+export const sealQuery = (key: ContentKey, id: string, { text, reply, record }: QueryTexts) => ({
+  query_text: hex(key.seal('queries.query_text', id, Buffer.from(text))),
+  response_text: hex(key.seal('queries.response_text', id, Buffer.from(reply))),
+  record: hex(key.seal('queries.record', id, record)),
+});
+
+/** Undefined when its key is gone: nobody can read it any more. */
+export function openQuery(keys: ContentKeys, tenant: string, row: SealedRecord): Query | undefined {
+  const key = keys.read(tenant, row.customer_id, row.wrapped_key);
+  return key && Query.decode(key.open('queries.record', row.id, row.record));
+}
