@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace, Stage } from '../gen/replymesh/type/v1/bundle.js';
 import type { Batch } from '../services/inference/batch.js';
-import { type Bundle, declaredFile, readBundleFile } from '../services/inference/bundle.js';
+import type { Bundle } from '../services/inference/bundle.js';
+import { declaredFile, readBundleFile } from '../services/inference/bundleFile.js';
 import { isServed } from './served.js';
 
 /** Stages that are no transformer, and the members that vote there. */

@@ -1,6 +1,7 @@
 import type { LabelSpace } from '../gen/replymesh/type/v1/bundle.js';
 import type { Batch } from '../services/inference/batch.js';
-import { type Bundle, declaredFile, readBundleFile } from '../services/inference/bundle.js';
+import type { Bundle } from '../services/inference/bundle.js';
+import { declaredFile, readBundleFile } from '../services/inference/bundleFile.js';
 import { eightBitWeights } from './onnxGraph.js';
 import { isServed } from './served.js';
 

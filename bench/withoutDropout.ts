@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LabelSpace, Stage } from '../gen/replymesh/type/v1/bundle.js';
-import { type Bundle, declaredFile, readBundleFile } from '../services/inference/bundle.js';
+import type { Bundle } from '../services/inference/bundle.js';
+import { declaredFile, readBundleFile } from '../services/inference/bundleFile.js';
 import { withoutSamples } from './onnxGraph.js';
 
 /** Copies what the models of some spaces are made of to `dir`, with nothing stochastic left in it: no dropout head, no masks, no samples. */

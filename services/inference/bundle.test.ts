@@ -8,6 +8,7 @@ import { StartError } from '../../lib/errors.js';
 import { openBundle } from './bundle.js';
 import { SHIPPED } from './inference.fixture.js';
 import { openModels } from './models.js';
+import { input, node, onnxModel, output } from './onnxGraph.fixture.js';
 import { openTokenizer } from './tokenizer.js';
 
 const TRUNK = 'trunk.onnx';
@@ -229,27 +230,18 @@ describe('a tokenizer is refused when', () => {
   });
 });
 
-/** An ONNX graph that takes the largest number of the whole batch away from every number: `embedding` → `odd.logits`. */
-function graphThatLooksAround(width: number): Uint8Array {
-  const text = (field: number, value: string) => (w: BinaryWriter) => w.tag(field, WireType.LengthDelimited).string(value);
-  const number = (field: number, value: number) => (w: BinaryWriter) => w.tag(field, WireType.Varint).int64(value);
-  const message =
-    (field: number, ...parts: ((w: BinaryWriter) => BinaryWriter)[]) =>
-    (w: BinaryWriter) =>
-      parts.reduce((inner, part) => part(inner), w.tag(field, WireType.LengthDelimited).fork()).join();
-  const value = (field: number, name: string) => {
-    const shape = message(2, message(1, text(2, 'batch')), message(1, number(1, width)));
-    return message(field, text(1, name), message(2, message(1, number(1, 1), shape)));
-  };
-  const largest = message(1, text(1, 'embedding'), text(2, 'largest'), text(4, 'ReduceMax'));
-  const less = message(1, text(1, 'embedding'), text(1, 'largest'), text(2, 'odd.logits'), text(4, 'Sub'));
-  const graph = message(7, largest, less, text(2, 'odd'), value(11, 'embedding'), value(12, 'odd.logits'));
-  return graph(message(8, number(2, 13))(number(1, 8)(new BinaryWriter()))).finish();
-}
+/** Takes the largest number of the whole batch away from every number: `embedding` → `odd.logits`. */
+const graphThatLooksAround = (width: number): Uint8Array =>
+  onnxModel(
+    node('ReduceMax', ['embedding'], 'largest'),
+    node('Sub', ['embedding', 'largest'], 'odd.logits'),
+    input('embedding', 'float', ['batch', width]),
+    output('odd.logits', ['batch', width]),
+  );
 
 describe('texts share a batch', () => {
   it('when that changes no answer, as with the shipped bundle', async () => {
-    expect((await openModels(await openBundle(SHIPPED, 'support'))).bearsCompany).toBe(true);
+    expect((await openModels(await openBundle(SHIPPED, 'support'))).company.bearsCompany).toBe(true);
   });
 
   it('never, when a model looks at its neighbours', async () => {
@@ -265,6 +257,6 @@ describe('texts share a batch', () => {
         members: [{ name: 'odd', kind: 'MODEL_KIND_LOGISTIC_REGRESSION', logitsTensor: 'odd.logits', temperature: 1, weight: 1 }],
       });
     });
-    expect((await openModels(await openBundle(folder, 'support'))).bearsCompany).toBe(false);
+    expect((await openModels(await openBundle(folder, 'support'))).company.bearsCompany).toBe(false);
   });
 });

@@ -2,11 +2,12 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace, Stage } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
 import { type Batch, type BatchTexts, repeated } from './batch.js';
-import { type Bundle, declaredFile, readBundleFile } from './bundle.js';
+import type { Bundle } from './bundle.js';
+import { declaredFile, readBundleFile } from './bundleFile.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
 import { TEXT_FEATURES } from './features.js';
-import { probe } from './probe.js';
+import { type Company, probe } from './probe.js';
 
 /** What comes of one row. */
 export interface RowResult {
@@ -19,8 +20,7 @@ export interface RowResult {
 
 /** The sessions of one bundle, for one thread: `run` blocks it. */
 export interface Models {
-  /** Whether texts may run together: whether no answer depends on the texts beside it, to the bit. */
-  readonly bearsCompany: boolean;
+  readonly company: Company;
   run(batch: Batch): Promise<RowResult[]>;
 }
 
@@ -51,8 +51,11 @@ interface OpenSpace {
 type Tensors = Map<string, Tensor>;
 type BundleFiles = Pick<Bundle, 'dir' | 'manifest'>;
 
-/** Opens every stage and runs a probe through all of them. @throws StartError that names the stage or tensor that is not as the manifest says */
-export async function openModels(bundle: BundleFiles): Promise<Models> {
+/**
+ * Opens every stage and runs a probe through all of them, unless what that would find is known.
+ * @throws StartError that names the stage or tensor that is not as the manifest says
+ */
+export async function openModels(bundle: BundleFiles, known?: Company): Promise<Models> {
   const { manifest } = bundle;
   const trunk = await openStages(bundle, manifest.trunk);
   const spaces = new Map<string, OpenSpace>();
@@ -80,12 +83,12 @@ export async function openModels(bundle: BundleFiles): Promise<Models> {
       sentiment: sentiment?.[row]?.probabilities,
     }));
   };
-  const { leastRows, bearsCompany } = await probe(bundle, runBatch);
+  const company = known ?? (await probe(bundle, runBatch));
   const run = async (batch: Batch): Promise<RowResult[]> => {
     const rows = batch.lengths.length;
-    return rows < leastRows ? (await runBatch(repeated(batch, leastRows))).slice(0, rows) : runBatch(batch);
+    return rows < company.leastRows ? (await runBatch(repeated(batch, company.leastRows))).slice(0, rows) : runBatch(batch);
   };
-  return { bearsCompany, run };
+  return { company, run };
 }
 
 async function openStages(bundle: BundleFiles, stages: readonly Stage[]): Promise<OpenStage[]> {

@@ -1,7 +1,8 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import type { TokenizerSpec } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
-import { type Bundle, declaredFile, readBundleFile } from './bundle.js';
+import type { Bundle } from './bundle.js';
+import { declaredFile, readBundleFile } from './bundleFile.js';
 import { wordPieces } from './wordPiece.js';
 
 /** A text as the models read it. */

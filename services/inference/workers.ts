@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
-import { packageRoot } from '../../lib/packageRoot.js';
 import { type Batch, buffersOf } from './batch.js';
 import type { Bundle } from './bundle.js';
 import type { RowResult } from './models.js';
+import type { Company } from './probe.js';
+import { threadFile } from './threadFile.js';
 import type { WorkerMessage, WorkerOrder, WorkerStart } from './worker.js';
 
 /** The thread that ran a batch ended before it answered: the batch may run again elsewhere. */
@@ -34,25 +35,24 @@ export interface Workers {
   close(): Promise<void>;
 }
 
-// Node cannot run TypeScript in a thread, so that tests use what was compiled, too.
-const WORKER_URL = import.meta.url.endsWith('.ts')
-  ? new URL('dist/services/inference/worker.js', packageRoot)
-  : new URL('worker.js', import.meta.url);
-
 const RESPAWN_FIRST_MS = 50;
 const RESPAWN_MOST_MS = 5000;
+/** Share of the threads that start at a time: opening their sessions takes as many cores, from which another bundle may be answering. */
+const STARTING_SHARE = 0.25;
 
 interface Thread {
   readonly worker: Worker;
   job: { resolve(rows: RowResult[]): void; reject(error: Error): void } | undefined;
 }
 
-/** Starts `count` threads, each with its own sessions, and replaces those that end. @throws StartError when the bundle cannot be used */
-export async function startWorkers(bundle: Bundle, count: number): Promise<Workers> {
-  const start: WorkerStart = { dir: bundle.dir, manifest: bundle.manifest };
+/**
+ * Starts `count` threads, each with its own sessions, and replaces those that end. The first tries the bundle out before the others start.
+ * @throws StartError when the bundle cannot be used
+ */
+export async function startWorkers({ dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>, count: number): Promise<Workers> {
   const threads = new Set<Thread>();
   const events = new EventEmitter<{ change: []; alive: [number] }>();
-  let bearsCompany = false;
+  let company: Company | undefined;
   const closing = new AbortController();
   const replacements = new Set<Promise<void>>();
   const counted = (): void => {
@@ -71,8 +71,9 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     counted();
   };
   const add = async (): Promise<void> => {
-    const thread: Thread = { worker: new Worker(WORKER_URL, { workerData: start, name: 'inference' }), job: undefined };
-    bearsCompany = await ready(thread.worker);
+    const workerData: WorkerStart = { dir, manifest, company };
+    const thread: Thread = { worker: new Worker(threadFile('worker'), { workerData, name: 'inference' }), job: undefined };
+    company = await ready(thread.worker);
     if (closing.signal.aborted) return end(thread.worker);
     threads.add(thread);
     thread.worker.on('message', (message: WorkerMessage) => {
@@ -87,17 +88,18 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     replacements.add(replacing);
   };
 
-  const results = await Promise.allSettled(Array.from({ length: count }, add));
   const close = async (): Promise<void> => {
     closing.abort();
     await Promise.all([...replacements, ...[...threads].map(({ worker }) => end(worker))]);
   };
-  const failed = results.find((r) => r.status === 'rejected');
-  if (failed) {
+  try {
+    await add();
+    await repeat(add, count - 1, Math.max(1, Math.floor(count * STARTING_SHARE)));
+  } catch (error) {
     await close();
-    throw failed.reason;
+    throw error;
   }
-  if (!bearsCompany) log.warn('answers of this bundle depend on the texts beside them: each text runs alone, which is slower');
+  if (!company?.bearsCompany) log.warn('answers of this bundle depend on the texts beside them: each text runs alone, which is slower');
   return {
     get alive() {
       return threads.size;
@@ -106,7 +108,7 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
       return [...threads].filter((t) => !t.job).length;
     },
     get bearsCompany() {
-      return bearsCompany;
+      return company?.bearsCompany ?? false;
     },
     get threads() {
       return [...threads].map((t) => t.worker);
@@ -116,6 +118,15 @@ export async function startWorkers(bundle: Bundle, count: number): Promise<Worke
     onAlive: (listener) => void events.on('alive', listener),
     close,
   };
+}
+
+/** Does the work so many times, `together` of them at a time. @throws the first error, once all that has begun has ended */
+async function repeat(work: () => Promise<void>, times: number, together: number): Promise<void> {
+  for (let left = times; left > 0; left -= together) {
+    const results = await Promise.allSettled(Array.from({ length: Math.min(left, together) }, work));
+    const failed = results.find((r) => r.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
 }
 
 /** Gives the thread's answer to whoever waits for it. */
@@ -156,11 +167,11 @@ function end(worker: Worker): Promise<void> {
   });
 }
 
-/** Resolves when the thread has opened its sessions, with whether texts may run together. @throws StartError when it refuses the bundle, Error when it ends */
-function ready(worker: Worker): Promise<boolean> {
+/** Resolves when the thread has opened its sessions, with how texts may run together. @throws StartError when it refuses the bundle, Error when it ends */
+function ready(worker: Worker): Promise<Company> {
   return new Promise((resolve, reject) => {
     worker.once('message', (message: WorkerMessage) => {
-      if (message.kind === 'ready') resolve(message.bearsCompany);
+      if (message.kind === 'ready') resolve(message.company);
       else reject(message.kind === 'refused' ? new StartError(message.message) : new Error('The thread did not say that it is ready.'));
     });
     // Stays for the thread's life: without a listener a thread's error would end the process. Its exit follows.
