@@ -106,7 +106,7 @@ export async function batchesOf(bundle: Bundle, space: LabelSpace, texts: readon
   const { tokenizer, byteTokenizer } = bundle.manifest;
   const read = await openInputs(bundle, await openTokenizer(bundle, tokenizer));
   const tasks = texts
-    .map((text, i): Task => ({ space: space.name, inputs: read(text), seed: [i + 1, 2, 3, 4], votes: false }))
+    .map((text, i): Task => ({ space: space.name, inputs: read(text), seed: [i + 1, 2, 3, 4], votes: false, background: false }))
     .sort((a, b) => a.inputs.ids.length - b.inputs.ids.length);
   const pads = { padTokenId: tokenizer.padTokenId, bytePadTokenId: byteTokenizer?.padTokenId ?? 0 };
   return Array.from({ length: Math.floor(tasks.length / BATCH) }, (_, i) => {

@@ -156,6 +156,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'reading',
     'wordPiece',
     'onnxFile',
+    'nextBatch',
   ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
   'services/context': ['rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'decisionRow', 'events'],

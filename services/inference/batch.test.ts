@@ -7,6 +7,7 @@ const PADDING = { padTokenId: 9, bytePadTokenId: 1 };
 const task = (ids: number[], more: { bytes?: number[]; text?: string; space?: string | undefined; first?: number } = {}): Task => ({
   space: 'space' in more ? more.space : 'support',
   votes: false,
+  background: false,
   seed: [more.first ?? 0, 2, 3, 4],
   inputs: {
     ids: Int32Array.from(ids),

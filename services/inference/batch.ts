@@ -10,6 +10,8 @@ export interface Task {
   readonly seed: readonly [number, number, number, number];
   /** Whether every member votes, or only those that count. */
   readonly votes: boolean;
+  /** Whether nobody waits for it, as for one of many passages: it gives way to the others. */
+  readonly background: boolean;
 }
 
 /** What fills up the shorter rows of a batch. */

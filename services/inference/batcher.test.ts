@@ -1,67 +1,88 @@
-import fc from 'fast-check';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RetryInfo, RichServerError } from 'nice-grpc-error-details';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Task } from './batch.js';
-import { nextBatch } from './batcher.js';
+import { openBatcher } from './batcher.js';
 import { openParts } from './inference.fixture.js';
 import type { LoadedBundle } from './loadBundle.js';
 import type { RowResult } from './models.js';
+import type { Workers } from './workers.js';
 
 const never = new AbortController().signal;
-const entry = (id: number, width = 16, alone = false, space: string | undefined = 'support') => ({
-  id,
-  width,
-  alone,
-  task: { space, votes: false },
-});
-const idsOf = (entries: readonly { id: number }[]) => entries.map((e) => e.id);
-
-describe('the next batch', () => {
-  it('starts with the oldest text and takes others of its length and label space, in order', () => {
-    const [batch, rest] = nextBatch(
-      [entry(1), entry(2, 32), entry(3), { ...entry(4), task: { space: undefined, votes: false } }, entry(5)],
-      16,
-    );
-    expect([idsOf(batch), idsOf(rest)]).toEqual([
-      [1, 3, 5],
-      [2, 4],
-    ]);
-  });
-
-  it('takes in narrower texts while it is small, but not much narrower ones, and none once it is large enough', () => {
-    expect(idsOf(nextBatch([entry(1, 16), entry(2, 12), entry(3, 4), entry(4, 20), entry(5, 16)], 16)[0])).toEqual([1, 5, 2]);
-    const many = [entry(1), entry(2), entry(3), entry(4), entry(5, 12)];
-    expect(idsOf(nextBatch(many, 16)[0])).toEqual([1, 2, 3, 4]);
-  });
-
-  it('is small when its texts are long, so that short ones behind it do not wait', () => {
-    const queue = Array.from({ length: 40 }, (_, i) => entry(i, 256));
-    expect(nextBatch(queue, 32)[0]).toHaveLength(4);
-  });
-
-  it('keeps those who ask for every vote apart', () => {
-    const all = { ...entry(2), task: { space: 'support', votes: true } };
-    expect(idsOf(nextBatch([entry(1), all, entry(3)], 16)[0])).toEqual([1, 3]);
-  });
-
-  it('holds a text that took a thread down before alone', () => {
-    const bad = entry(1, 16, true);
-    expect(idsOf(nextBatch([bad, entry(2)], 16)[0])).toEqual([1]);
-    expect(idsOf(nextBatch([entry(2), bad, entry(3)], 16)[0])).toEqual([2, 3]);
-  });
-
-  it('loses and doubles nobody', () => {
-    const entries = fc.array(fc.tuple(fc.constantFrom(16, 32, 256), fc.constantFrom('support', undefined), fc.boolean()));
-    fc.assert(
-      fc.property(entries, fc.integer({ min: 1, max: 64 }), (kinds, maxBatch) => {
-        const queue = kinds.map(([width, space, alone], id) => ({ ...entry(id, width, alone), task: { space, votes: false } }));
-        const [batch, rest] = nextBatch(queue, maxBatch);
-        expect(idsOf([...batch, ...rest]).sort((a, b) => a - b)).toEqual(idsOf(queue));
-        expect(idsOf(rest)).toEqual([...idsOf(rest)].sort((a, b) => a - b));
-        expect(batch.length).toBeLessThanOrEqual(maxBatch);
-        expect(batch.length > 0).toBe(queue.length > 0);
+/** Threads that are busy until the test lets them go. */
+function heldThreads(count: number) {
+  const running: { readonly first: number; finish(): void }[] = [];
+  const workers: Workers = {
+    alive: count,
+    get idle() {
+      return count - running.length;
+    },
+    bearsCompany: true,
+    threads: [],
+    run: (batch) =>
+      new Promise((resolve) => {
+        const rows = Array.from(batch.lengths, () => ({ embedding: new Float32Array(), evidence: undefined, sentiment: undefined }));
+        const finish = (): void => {
+          running.splice(running.indexOf(one), 1);
+          resolve(rows);
+        };
+        const one = { first: batch.ids[0]!, finish };
+        running.push(one);
       }),
-    );
+    onChange: () => {},
+    onAlive: () => {},
+    close: async () => {},
+  };
+  return { workers, running: () => running.map((one) => one.first), finish: () => running[0]!.finish() };
+}
+
+describe('a text in the background', () => {
+  const clock = { ms: 0 };
+  const open = (count: number) => {
+    const threads = heldThreads(count);
+    const limits = { maxQueued: 100, maxBatch: 1, maxTokens: 8, padTokenId: 0, bytePadTokenId: 0 };
+    const batcher = openBatcher(threads.workers, limits, () => clock.ms);
+    const come = async (id: number, background: boolean): Promise<void> => {
+      const inputs = { ids: Int32Array.of(id), byteIds: new Int32Array(), features: undefined, truncated: false };
+      void batcher.run({ space: undefined, inputs, seed: [0, 0, 0, 0], votes: false, background }, never);
+      await nextTurn();
+    };
+    const finish = async (): Promise<void> => {
+      threads.finish();
+      await nextTurn();
+      await nextTurn();
+    };
+    return { ...threads, come, finish };
+  };
+
+  it('leaves one of several threads to those who wait for an answer', async () => {
+    const { come, running } = open(3);
+    for (const id of [1, 2, 3]) await come(id, true);
+    expect(running()).toEqual([1, 2]);
+    await come(9, false);
+    expect(running()).toEqual([1, 2, 9]);
+  });
+
+  it('lets those go first who come later and wait for an answer', async () => {
+    const { come, finish, running } = open(1);
+    await come(1, true);
+    await come(2, true);
+    await come(9, false);
+    expect(running()).toEqual([1]);
+    await finish();
+    expect(running()).toEqual([9]);
+    await finish();
+    expect(running()).toEqual([2]);
+  });
+
+  it('is not put off for ever', async () => {
+    const { come, finish, running } = open(1);
+    await come(1, true);
+    await come(2, true);
+    clock.ms += 60_000;
+    await come(9, false);
+    await finish();
+    expect(running()).toEqual([2]);
   });
 });
 
@@ -77,6 +98,7 @@ describe('with real threads', () => {
     inputs: parts.read(text),
     seed: [1, 2, 3, text.length],
     votes: false,
+    background: false,
   });
   const answer = (text: string, signal = never): Promise<RowResult> => parts.batcher.run(task(text), signal);
   const TEXTS = [

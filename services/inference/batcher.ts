@@ -4,12 +4,14 @@ import { batchOf, type Padding, type Task } from './batch.js';
 import type { Manifest } from './manifest.js';
 import { batchSizes, batchWaitMs, queueDepth } from './metrics.js';
 import type { RowResult } from './models.js';
+import { nextBatch, type Waiting } from './nextBatch.js';
 import { WorkerLost, type Workers } from './workers.js';
 
 /** The bounded queue in front of the threads. */
 export interface Batcher {
   /**
-   * Runs one text, together with others of its kind. An aborted one is not run when its turn comes; one whose thread dies runs once more.
+   * Runs one text, together with others of its kind, before any in the background. An aborted one is not run when its turn comes; one whose
+   * thread dies runs once more.
    * @throws Fault INFERENCE_BUSY with RetryInfo when the queue is full, AbortError when `signal` fires before its turn
    */
   run(task: Task, signal: AbortSignal): Promise<RowResult>;
@@ -37,35 +39,26 @@ export const limitsOf = (
 
 /** Rows are padded to one of these. Measured on short support messages: steps of 4 take a quarter less time than 16, 32, 64; steps of 2 gain nothing more. */
 const WIDTHS = [8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 192];
-/** Most tokens in one batch, padding counted in: a batch of long texts must not hold up the short ones behind it. */
-const MAX_BATCH_TOKENS = 1024;
-/** Rows at which a batch has earned its fixed cost. Measured: a text takes 1.7 times as long alone as in a batch of 4, which is as good as 16. */
-const ENOUGH_ROWS = 4;
-/** Most padding that a row takes to join a batch of wider ones. */
-const MOST_EXTRA_PADDING = 8;
+/** So long does a text in the background let others go first, milliseconds: never for ever, and rarely until its caller gives up. */
+const BACKGROUND_PATIENCE_MS = 5000;
 const RETRY_LEAST_MS = 20;
 const RETRY_MOST_MS = 5000;
 
-/** What decides who runs with whom. */
-interface Waiting {
-  readonly task: Pick<Task, 'space' | 'votes'>;
-  /** Tokens a row, padding counted in. */
-  readonly width: number;
-  /** Ran once and took its thread or its batch down: it runs alone now, so that it can harm nobody else. */
-  readonly alone: boolean;
-}
 interface Entry extends Waiting {
   readonly task: Task;
   readonly signal: AbortSignal;
   readonly queuedAtMs: number;
+  /** Who is due first runs first. */
+  readonly dueAtMs: number;
   alone: boolean;
   resolve(row: RowResult): void;
   reject(error: Error): void;
 }
 
 export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () => number = () => performance.now()): Batcher {
-  // Entries leave in the order in which they came, but for those that join an older one's batch.
+  // Entries leave in the order in which they are due, but for those that join an older one's batch.
   let queue: Entry[] = [];
+  let backgroundBatches = 0;
   let scheduled = false;
   let msPerRow = 2;
 
@@ -75,10 +68,9 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
     // At the end of this turn of the loop: calls that came in together run together, and none waits for a timer.
     setImmediate(() => {
       scheduled = false;
-      dropAborted();
-      while (queue.length > 0 && workers.idle > 0) {
-        const [batch, rest] = nextBatch(queue, workers.bearsCompany ? limits.maxBatch : 1);
-        queue = rest;
+      queue = withoutAborted(queue);
+      for (let batch = next(); batch.length > 0; batch = next()) {
+        queue = queue.filter((entry) => !batch.includes(entry));
         void start(batch);
       }
       queueDepth.set(queue.length);
@@ -86,15 +78,19 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
   };
   workers.onChange(schedule);
 
-  const dropAborted = (): void => {
-    for (const entry of queue) if (entry.signal.aborted) entry.reject(abortError());
-    queue = queue.filter((entry) => !entry.signal.aborted);
+  const next = (): Entry[] => {
+    if (workers.idle === 0) return [];
+    // Of several threads one is always left to those who wait for an answer.
+    const withBackground = backgroundBatches < Math.max(1, workers.alive - 1);
+    return nextBatch(queue, workers.bearsCompany ? limits.maxBatch : 1, withBackground);
   };
 
   const start = async (entries: Entry[]): Promise<void> => {
     const startedMs = nowMs();
     for (const { queuedAtMs } of entries) batchWaitMs.observe(startedMs - queuedAtMs);
     batchSizes.observe(entries.length);
+    const slots = entries[0]!.task.background ? 1 : 0;
+    backgroundBatches += slots;
     try {
       const tasks = entries.map(({ task }) => task);
       const rows = await workers.run(batchOf(tasks, entries[0]!.width, limits));
@@ -103,50 +99,43 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
         entry.resolve(rows[i]!);
       });
     } catch (error) {
-      again(entries, error as Error);
+      queue = [...toRunAgain(entries, error as Error), ...queue];
+    } finally {
+      backgroundBatches -= slots;
+      schedule();
     }
-  };
-
-  const again = (entries: Entry[], error: Error): void => {
-    const retried = entries.filter((entry) => !entry.alone && (error instanceof WorkerLost || entries.length > 1));
-    for (const entry of entries) {
-      if (retried.includes(entry)) entry.alone = true;
-      else entry.reject(error);
-    }
-    queue = [...retried, ...queue];
-    schedule();
   };
 
   const run = (task: Task, signal: AbortSignal): Promise<RowResult> => {
     if (signal.aborted) return Promise.reject(abortError());
-    if (queue.length >= limits.maxQueued) dropAborted();
+    if (queue.length >= limits.maxQueued) queue = withoutAborted(queue);
     if (queue.length >= limits.maxQueued) return Promise.reject(busy(queue.length, (queue.length * msPerRow) / Math.max(1, workers.alive)));
     const width = WIDTHS.find((w) => w >= task.inputs.ids.length) ?? limits.maxTokens;
     return new Promise((resolve, reject) => {
-      queue.push({ task, signal, width, queuedAtMs: nowMs(), alone: false, resolve, reject });
+      const queuedAtMs = nowMs();
+      const dueAtMs = queuedAtMs + (task.background ? BACKGROUND_PATIENCE_MS : 0);
+      const behind = queue.findLastIndex((entry) => entry.dueAtMs <= dueAtMs) + 1;
+      queue.splice(behind, 0, { task, signal, width, queuedAtMs, dueAtMs, alone: false, resolve, reject });
       schedule();
     });
   };
   return { run };
 }
 
-/**
- * The oldest entry and those of its kind and width behind it, as many as fit into a batch; where these are few, somewhat narrower ones,
- * padded. And what is left, in order.
- */
-export function nextBatch<E extends Waiting>(queue: readonly E[], maxBatch: number): [batch: E[], rest: E[]] {
-  const oldest = queue[0];
-  if (!oldest) return [[], []];
-  const room = oldest.alone ? 1 : Math.max(1, Math.min(maxBatch, Math.floor(MAX_BATCH_TOKENS / oldest.width)));
-  const kin = queue.filter(
-    (entry) => entry !== oldest && !entry.alone && entry.task.space === oldest.task.space && entry.task.votes === oldest.task.votes,
-  );
-  const same = kin.filter((entry) => entry.width === oldest.width);
-  const narrower = kin.filter((entry) => entry.width < oldest.width && entry.width >= oldest.width - MOST_EXTRA_PADDING);
-  const fillers = narrower.slice(0, Math.max(0, ENOUGH_ROWS - 1 - same.length));
-  const batch = [oldest, ...same, ...fillers].slice(0, room);
-  const taken = new Set(batch);
-  return [batch, queue.filter((entry) => !taken.has(entry))];
+/** Those of a failed batch that run once more, each alone; the others fail. */
+function toRunAgain(entries: readonly Entry[], error: Error): Entry[] {
+  const again = entries.filter((entry) => !entry.alone && (error instanceof WorkerLost || entries.length > 1));
+  for (const entry of entries) {
+    if (again.includes(entry)) entry.alone = true;
+    else entry.reject(error);
+  }
+  return again;
+}
+
+/** Those whose callers still wait. */
+function withoutAborted(queue: readonly Entry[]): Entry[] {
+  for (const entry of queue) if (entry.signal.aborted) entry.reject(abortError());
+  return queue.filter((entry) => !entry.signal.aborted);
 }
 
 /** How long until the queue has run empty, at the pace of the last batches. */

@@ -14,12 +14,15 @@ export const embed =
   ({ bundle, tokenize, batcher }: { bundle: Bundle; tokenize: Tokenize; batcher: Batcher }): Handler<InferenceServiceDefinition, 'embed'> =>
   async ({ texts }, call) => {
     const embeddings: Embedding[] = [];
+    // Many texts are passages; a single one is a question, whose answer somebody waits for.
+    const background = texts.length > 1;
     for (let start = 0; start < texts.length; start += SLICE) {
       const rows = await Promise.all(
         texts.slice(start, start + SLICE).map(async (text) => {
           // One long text takes some milliseconds: other calls go in between.
           await nextTurn();
-          return batcher.run({ space: undefined, inputs: tokensAlone(tokenize(text)), seed: [0, 0, 0, 0], votes: false }, call.signal);
+          const inputs = tokensAlone(tokenize(text));
+          return batcher.run({ space: undefined, inputs, seed: [0, 0, 0, 0], votes: false, background }, call.signal);
         }),
       );
       for (const { embedding } of rows) embeddings.push({ values: Array.from(embedding) });

@@ -64,7 +64,10 @@ describe('an answer', () => {
       expect([...mask.subarray(0, maskStart.length)]).toEqual(maskStart);
       const inputs = served.read(text);
       for (const [space, expected] of Object.entries(spaces)) {
-        const { evidence } = await served.batcher.run({ space, inputs, seed, votes: true }, new AbortController().signal);
+        const { evidence } = await served.batcher.run(
+          { space, inputs, seed, votes: true, background: false },
+          new AbortController().signal,
+        );
         const close = (actual: number, wanted: number, what: string): void => {
           const difference = Math.abs(actual - wanted) / Math.max(1, Math.abs(wanted));
           differences.push(difference);

@@ -29,7 +29,7 @@ export const predict =
     const seed = dropoutSeed(call.principal.tenant, text, bundle.digest);
     const reading = await cache.through(cacheKey(seed, space, features, request.includeMemberVotes), call.signal, async (signal) => {
       const inputs = read(text);
-      const task = { space: space.name, inputs, seed: seedWords(seed), votes: request.includeMemberVotes };
+      const task = { space: space.name, inputs, seed: seedWords(seed), votes: request.includeMemberVotes, background: false };
       const { embedding, evidence, sentiment } = await batcher.run(task, signal);
       return { embedding, evidence: evidence!, sentiment, tokenCount: inputs.ids.length, truncated: inputs.truncated };
     });

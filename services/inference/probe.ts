@@ -58,5 +58,5 @@ function probeTask({ byteTokenizer, features }: Manifest, row: number, tokens: n
     features: features && featuresOf('where is my order, and why? '.repeat(1 + 2 * row)),
     truncated: false,
   };
-  return { space: PROBED, inputs, seed: [4 * row + 1, 2, 3, 4], votes: true };
+  return { space: PROBED, inputs, seed: [4 * row + 1, 2, 3, 4], votes: true, background: false };
 }

@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Batch, Task } from './batch.js';
+import { openBundle } from './bundle.js';
 import { openParts } from './inference.fixture.js';
 import type { LoadedBundle } from './loadBundle.js';
+import { writeTinyBundle } from './tinyBundle.fixture.js';
 import { startWorkers, WorkerLost } from './workers.js';
 
 // A thread is killed while it is idle, and then gets a batch: killing one whose session runs would take the test process down
@@ -18,7 +24,10 @@ const open = async (count: number): Promise<LoadedBundle> => {
   return parts;
 };
 const tasks = ({ read }: LoadedBundle, count: number): Task[] =>
-  Array.from({ length: count }, (_, i) => ({ space: 'support', inputs: read(`where is order ${i}`), seed: [1, 2, 3, i], votes: false }));
+  Array.from({ length: count }, (_, i) => {
+    const inputs = read(`where is order ${i}`);
+    return { space: 'support', inputs, seed: [1, 2, 3, i], votes: false, background: false };
+  });
 const batch = (): Batch => ({
   space: undefined,
   width: 8,
@@ -75,6 +84,24 @@ describe('a thread that dies', () => {
 });
 
 describe('threads', () => {
+  it('start a few at a time, once the first has tried the bundle out, so that another bundle can be served meanwhile', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'replymesh-bundle-'));
+    const bundle = await openBundle(await writeTinyBundle(folder), 'support');
+    let starting = 0;
+    const together: number[] = [];
+    const follow = (worker: Worker): void => {
+      starting += 1;
+      together.push(starting);
+      worker.once('message', () => (starting -= 1));
+    };
+    process.on('worker', follow);
+    const workers = await startWorkers(bundle, 8);
+    process.off('worker', follow);
+    expect([workers.alive, together]).toEqual([8, [1, 1, 2, 1, 2, 1, 2, 1]]);
+    await workers.close();
+    await rm(folder, { recursive: true });
+  });
+
   it('that cannot open the bundle stop the start with its reason', async () => {
     const { bundle } = await open(1);
     await expect(startWorkers({ ...bundle, dir: '/nowhere' }, 2)).rejects.toThrow(/Bundle \/nowhere: .* is not there/);
