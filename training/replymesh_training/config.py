@@ -164,7 +164,7 @@ SPACES = (
     SpaceConfig(
         "sentiment",
         Source("uci-sentiment", valid_share=0.2, neutral=("clinc150", "banking77"), rated=True),
-        TuneConfig(epochs=3, averaged=2),
+        TuneConfig(epochs=3),
         ("minilm", "logistic_regression"),
         meta=False,
         sharp=False,

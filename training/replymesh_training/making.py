@@ -175,6 +175,9 @@ class Making:
         """Base members that earn their place in the pool of out-of-fold votes; what the others would have brought."""
         if self.pilot is not None:
             return self.pilot.earned
+        if not self.space.meta and "roberta" not in self.space.members:
+            # Nobody learns from out-of-fold votes here: the held-out rows alone choose.
+            return list(self.space.members), {}
         votes = {name: self.fold_votes[name] for name in self.space.members}
         return those_that_earn(votes, self.train.labels, temperatures_of(votes, self.train.labels), self.space.members)
 
