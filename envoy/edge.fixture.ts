@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Metadata, ServerError, Status } from 'nice-grpc';
+import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
@@ -29,6 +30,7 @@ export interface Answers {
   readonly knowledge?: Partial<Handlers<typeof KnowledgeServiceDefinition>>;
   readonly feedback?: Partial<Handlers<typeof FeedbackServiceDefinition>>;
   readonly models?: Partial<Handlers<typeof ModelServiceDefinition>>;
+  readonly audit?: Partial<Handlers<typeof AuditServiceDefinition>>;
 }
 
 export interface TestEdge {
@@ -110,6 +112,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(KnowledgeServiceDefinition, withDefaults(KnowledgeServiceDefinition, answers.knowledge)),
     serve(FeedbackServiceDefinition, withDefaults(FeedbackServiceDefinition, answers.feedback)),
     serve(ModelServiceDefinition, withDefaults(ModelServiceDefinition, answers.models)),
+    serve(AuditServiceDefinition, withDefaults(AuditServiceDefinition, answers.audit)),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createChannel, createClient, Metadata } from 'nice-grpc';
+import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
@@ -16,6 +17,7 @@ export interface TestMesh {
   readonly knowledge: Client<typeof KnowledgeServiceDefinition>;
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
   readonly models: Client<typeof ModelServiceDefinition>;
+  readonly audit: Client<typeof AuditServiceDefinition>;
   readonly dataDir: string;
   readonly output: string[];
   /** Metadata with a token of this tenant and these scopes. */
@@ -59,6 +61,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     knowledge: createClient(KnowledgeServiceDefinition, channel, authorized),
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
     models: createClient(ModelServiceDefinition, channel, authorized),
+    audit: createClient(AuditServiceDefinition, channel, authorized),
     as: async (tenant, scopes = ALL_SCOPES) => ({
       metadata: Metadata({ authorization: `Bearer ${await mesh.keys.sign({ subject: 'test', tenant, scopes, ttlSeconds: 600 })}` }),
     }),

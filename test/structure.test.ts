@@ -159,7 +159,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'nextBatch',
   ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
-  'services/context': ['rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'decisionRow', 'events'],
+  'services/context': ['auditChain', 'rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'decisionRow', 'events'],
   cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));

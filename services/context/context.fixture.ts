@@ -7,12 +7,14 @@ import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
+import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { background, type Within } from '../../lib/call.js';
 import { connect } from '../../lib/client.js';
 import { serve, startServer } from '../../lib/server.js';
+import { auditLog } from './auditLog.js';
 import { openCache } from './cache.js';
 import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
@@ -89,13 +91,15 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
   const cache = openCache({ enabled: true, redisUrl: options.redisUrl, ttlMs: 60_000, prefix });
   const embedder = startEmbedder({ store, inference: connection.client });
   const keys = testKeys();
-  const parts = { store, cache, keys, embedder, inference: connection.client, now: () => clock.now };
+  const audit = auditLog(MASTER_KEY.audit);
+  const parts = { store, cache, keys, audit, embedder, inference: connection.client, now: () => clock.now };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
   const to = { callee: 'context', target: `127.0.0.1:${server.port}`, timeoutMs: 20_000 };
   const clients = [
     connect(ContextServiceDefinition, to),
     connect(KnowledgeServiceDefinition, to),
     connect(FeedbackServiceDefinition, to),
+    connect(AuditServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -104,6 +108,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     context: clients[0].client,
     knowledge: clients[1].client,
     feedback: clients[2].client,
+    audit: clients[3].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);

@@ -11,6 +11,8 @@ export interface DecisionWrite {
   /** Without what a customer's key encrypts. */
   readonly query: Readonly<Record<string, unknown>>;
   readonly texts: QueryTexts;
+  /** What the audit log says of it. */
+  readonly audited: Readonly<Record<string, string>>;
   /** Null for an unknown customer. */
   readonly interaction: Readonly<Record<string, unknown>> | null;
   readonly event: { readonly id: string; readonly type: string; readonly payload: Payload<'QueryProcessed' | 'QueryEscalated'> };
@@ -68,6 +70,12 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
       escalation_needed: escalated,
       created_at: createdAt,
       updated_at: now.toISOString(),
+    },
+    audited: {
+      action: columns.action,
+      reason: columns.reason,
+      bundle_digest: columns.model_version,
+      policy_version: decision?.evidence?.policyVersion ?? '',
     },
     texts: { text: query.text, reply: decision?.reply?.text ?? '', record: Query.encode(query).finish() },
     interaction:

@@ -23,12 +23,14 @@ import {
   sameContent,
   setOrigin,
 } from './article.js';
+import type { AuditLog } from './auditLog.js';
 import type { Embedder } from './embedder.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
 interface Parts {
   readonly store: Store;
+  readonly audit: AuditLog;
   readonly embedder: Embedder;
   readonly now: () => Date;
 }
@@ -37,7 +39,7 @@ interface Parts {
 const MAX_ID = 63;
 
 export const importArticles =
-  ({ store, embedder, now }: Parts): Handler<KnowledgeServiceDefinition, 'importArticles'> =>
+  ({ store, audit, embedder, now }: Parts): Handler<KnowledgeServiceDefinition, 'importArticles'> =>
   async (request, call) => {
     const known = await store.within(call, (tx) => readOrigins(tx, request.articles));
     const seen = new Set<string>();
@@ -50,7 +52,14 @@ export const importArticles =
         if (seen.has(article.id)) requireNone([{ field: `${at}.id`, description: 'an article before this one has the same id' }]);
         seen.add(article.id);
         if (article.sourceSha256 !== '' && known.get(article.id) === originKey(article)) return ImportOutcome.UNCHANGED;
-        return store.within(call, (tx) => importOne(tx, call.principal.tenant, article, request, now()));
+        return store.within(call, async (tx) => {
+          const at = now();
+          const became = await importOne(tx, call.principal.tenant, article, request, at);
+          const detail = { outcome: ImportOutcome[became], source_sha256: article.sourceSha256 };
+          if (became !== ImportOutcome.UNCHANGED && !request.validateOnly)
+            await audit.note(tx, call.principal, { at, action: 'article.imported', subject: article.id, detail });
+          return became;
+        });
       };
       imported.push(await outcomeOf(article, outcome));
     }

@@ -6,6 +6,7 @@ import { loadConfig } from '../../lib/config.js';
 import { startServer } from '../../lib/server.js';
 import { endOnFailure, onShutdown } from '../../lib/shutdown.js';
 import { telemetry } from '../../lib/telemetry.js';
+import { auditLog } from './auditLog.js';
 import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
 import { contentKeys } from './contentKeys.js';
@@ -28,6 +29,7 @@ const master = readMasterKey(config.contentKeyFile);
 const store = await openStore(config);
 await checkMasterKey(store, master, config.contentKeyFile);
 const keys = contentKeys(master);
+const audit = auditLog(master.audit);
 await sealOldRows(store, keys);
 if (config.seed) await seed(store, keys, config.seedTenant, now());
 const cache = openCache({
@@ -44,5 +46,5 @@ const inference = connect(InferenceServiceDefinition, {
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
-const server = await startServer(config, meshPrincipal, served({ store, cache, keys, embedder, inference: inference.client, now }));
+const server = await startServer(config, meshPrincipal, served({ store, cache, keys, audit, embedder, inference: inference.client, now }));
 onShutdown([server, embedder, expiry, partitions, inference, cache, store, telemetry]);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
@@ -5,13 +6,14 @@ import { background } from '../../lib/call.js';
 import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
+import type { AuditLog, Entry } from './auditLog.js';
 import type { Cache } from './cache.js';
 import type { ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import { type DecisionWrite, decisionWrite } from './decisionRow.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
-import { openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
+import { hexOf, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
@@ -19,6 +21,7 @@ interface Parts {
   readonly store: Store;
   readonly cache: Cache;
   readonly keys: ContentKeys;
+  readonly audit: AuditLog;
   readonly now: () => Date;
 }
 
@@ -29,17 +32,19 @@ const COMMIT_TIMEOUT_MS = 5000;
 interface Item {
   readonly write: DecisionWrite;
   readonly query: Query;
+  /** On whose behalf. */
+  readonly actor: string;
 }
 
-export const recordDecision = ({ store, cache, keys, now }: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
+export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
+  const { store, cache, now } = parts;
   const byTenant = new Map<string, (item: Item) => Promise<RecordDecisionResponse>>();
   const commitOf = (tenant: string) => {
     const known = byTenant.get(tenant);
     if (known) return known;
     const made = groupCommit<Item, RecordDecisionResponse>({
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
-      commit: (items) =>
-        store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, keys, tenant, items, now())),
+      commit: (items) => store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, parts, tenant, items)),
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
       mayBeOnes: (error) => error instanceof StatementRefused || (error instanceof Fault && error.reason === 'VALUE_REFUSED'),
       maxItems: MAX_BATCH,
@@ -49,8 +54,8 @@ export const recordDecision = ({ store, cache, keys, now }: Parts): Handler<Cont
   };
   return async (request, call) => {
     const query = request.query as Query;
-    const { tenant } = call.principal;
-    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request.fingerprint, now()), query });
+    const { tenant, subject: actor } = call.principal;
+    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request.fingerprint, now()), query, actor });
     if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
     return answer;
   };
@@ -58,35 +63,46 @@ export const recordDecision = ({ store, cache, keys, now }: Parts): Handler<Cont
 
 async function writeAll(
   tx: Transaction,
-  keys: ContentKeys,
+  { keys, audit, now }: Parts,
   tenant: string,
   items: readonly Item[],
-  now: Date,
 ): Promise<Outcome<RecordDecisionResponse>[]> {
-  const writes = items.map((i) => i.write);
-  const keyOf = await keys.forWriting(
-    tx,
-    tenant,
-    writes.map((w) => w.customer_id),
-  );
-  const rows = writes.map(({ texts, ...w }) => ({ ...w, query: { ...w.query, ...sealQuery(keyOf.get(w.customer_id)!, w.id, texts) } }));
-  const created = await insert(tx, tenant, rows, now);
-  const rest = writes.filter((w) => !created.has(w.id));
+  const at = now();
+  const log = await audit.open(tx, tenant);
+  const customers = items.map(({ write }) => write.customer_id);
+  const keyOf = await keys.forWriting(tx, tenant, customers);
+  const sealed = items.map(({ write, actor }) => ({
+    write,
+    actor,
+    columns: sealQuery(keyOf.get(write.customer_id)!, write.id, write.texts),
+  }));
+  const created = await insert(tx, tenant, sealed, at);
+  await log.append(sealed.filter(({ write }) => created.has(write.id)).map((one) => entryOf(one, at)));
+  const rest = items.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
   return items.map(({ write, query }) =>
     created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(keys, tenant, write, standing.get(write.id)),
   );
 }
 
+type Sealed = Pick<Item, 'write' | 'actor'> & { readonly columns: ReturnType<typeof sealQuery> };
+
+/** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
+const entryOf = ({ write, actor, columns }: Sealed, at: Date): Entry => ({
+  at,
+  actor,
+  action: 'decision.recorded',
+  subject: write.id,
+  detail: { ...write.audited, record_sha256: createHash('sha256').update(columns.record).digest('hex') },
+});
+
 /** Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it. One statement, so that one round trip. */
-async function insert(
-  tx: Transaction,
-  tenant: string,
-  writes: readonly Omit<DecisionWrite, 'texts'>[],
-  now: Date,
-): Promise<ReadonlySet<string>> {
+async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[], now: Date): Promise<ReadonlySet<string>> {
+  const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event }, columns }) => {
+    return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event };
+  });
   // One order everywhere, so that two instances cannot wait for each other.
-  const input = JSON.stringify([...writes].sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
+  const input = JSON.stringify(writes.sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
   const at = now.toISOString();
   const until = new Date(now.getTime() + HONOURED_MS).toISOString();
   const rows = await rowsOf<{ id: string }>(

@@ -3,7 +3,7 @@ import { log } from '../../lib/log.js';
 import { APP_ROLE } from './columns.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { sealProfile } from './sealedProfile.js';
-import { sealQuery } from './sealedQuery.js';
+import { hexOf, sealQuery } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 /** Rows of one transaction. */
@@ -18,7 +18,11 @@ interface Row {
 }
 
 /** What migration 0008 put aside: each table with its key's owner and how a row is encrypted. */
-const TABLES: readonly { name: string; customerOf: (row: Row) => string; sealed: (key: ContentKey, row: Row) => object }[] = [
+const TABLES: readonly {
+  name: string;
+  customerOf: (row: Row) => string;
+  sealed: (key: ContentKey, row: Row) => Record<string, Uint8Array>;
+}[] = [
   {
     name: 'customers',
     customerOf: (row) => row.id,
@@ -75,7 +79,7 @@ async function sealBatch(tx: Transaction, keys: ContentKeys, { name, customerOf,
   await tx.execute(sql`select set_config('replymesh.tenant', ${tenant}, true)`);
   const rows = old.map(({ row }) => row);
   const keyOf = await keys.forWriting(tx, tenant, rows.map(customerOf));
-  const input = JSON.stringify(rows.map((row) => ({ ...row, ...sealed(keyOf.get(customerOf(row))!, row) })));
+  const input = JSON.stringify(rows.map((row) => ({ ...row, ...hexOf(sealed(keyOf.get(customerOf(row))!, row)) })));
   await tx.execute(
     sql`insert into ${into} select r.* from jsonb_populate_recordset(null::${into}, ${input}::jsonb) r on conflict do nothing`,
   );

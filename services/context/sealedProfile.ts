@@ -1,6 +1,5 @@
 import { type CustomerProfile, CustomerTier, FactType } from '../../gen/replymesh/type/v1/customer.js';
 import type { ContentKey } from './contentKeys.js';
-import { hex } from './sealedQuery.js';
 
 /** What is encrypted of a profile. */
 interface ProfileTexts {
@@ -16,10 +15,10 @@ export interface SealedProfile {
   readonly language: string;
 }
 
-/** The columns of a customer that hold personal data, for a row that Postgres reads from JSON. */
+/** The columns of a customer that hold personal data, encrypted. */
 export const sealProfile = (key: ContentKey, id: string, { display_name, facts }: ProfileTexts) => ({
-  display_name: hex(key.seal('customers.display_name', id, Buffer.from(display_name))),
-  facts: hex(key.seal('customers.facts', id, Buffer.from(JSON.stringify(facts)))),
+  display_name: key.seal('customers.display_name', id, Buffer.from(display_name)),
+  facts: key.seal('customers.facts', id, Buffer.from(JSON.stringify(facts))),
 });
 
 export function openProfile(key: ContentKey, id: string, sealed: SealedProfile): CustomerProfile {

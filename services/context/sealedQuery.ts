@@ -18,12 +18,15 @@ export const SEALED_RECORD: SQL = sql`q.id, q.customer_id, q.record, k.wrapped_k
 
 /** Bytes in JSON, as Postgres reads them. */
 export const hex = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
+/** The same for all columns of a row. */
+export const hexOf = <C extends string>(row: Readonly<Record<C, Uint8Array>>): Record<C, string> =>
+  Object.fromEntries(Object.entries<Uint8Array>(row).map(([column, bytes]) => [column, hex(bytes)])) as Record<C, string>;
 
-/** The columns of a query that hold a customer's words, for a row that Postgres reads from JSON. */
+/** The columns of a query that hold a customer's words, encrypted. */
 export const sealQuery = (key: ContentKey, id: string, { text, reply, record }: QueryTexts) => ({
-  query_text: hex(key.seal('queries.query_text', id, Buffer.from(text))),
-  response_text: hex(key.seal('queries.response_text', id, Buffer.from(reply))),
-  record: hex(key.seal('queries.record', id, record)),
+  query_text: key.seal('queries.query_text', id, Buffer.from(text)),
+  response_text: key.seal('queries.response_text', id, Buffer.from(reply)),
+  record: key.seal('queries.record', id, record),
 });
 
 /** Undefined when its key is gone: nobody can read it any more. */

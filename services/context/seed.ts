@@ -9,6 +9,7 @@ import { packageRoot } from '../../lib/packageRoot.js';
 import { contentOf, insertArticle, requireValid } from './article.js';
 import type { ContentKeys } from './contentKeys.js';
 import { sealProfile } from './sealedProfile.js';
+import { hexOf } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 const FOLDER = new URL('services/context/seed/', packageRoot);
@@ -107,7 +108,9 @@ async function insertCustomers(
   const profiles = customers.map((c) => ({
     tenant,
     id: c.customer_id,
-    ...sealProfile(keyOf.get(c.customer_id)!, c.customer_id, { ...c, facts: c.facts.map((f) => ({ ...f, type: factType(f.type) })) }),
+    ...hexOf(
+      sealProfile(keyOf.get(c.customer_id)!, c.customer_id, { ...c, facts: c.facts.map((f) => ({ ...f, type: factType(f.type) })) }),
+    ),
     tier: c.tier,
     language: c.language,
     created_at: at,

@@ -1,10 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { MeshClient } from '../../lib/client.js';
 import { type Served, serve } from '../../lib/server.js';
+import type { AuditLog } from './auditLog.js';
 import type { Cache } from './cache.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
@@ -15,6 +17,7 @@ import { getContext } from './getContext.js';
 import { getQuery } from './getQuery.js';
 import { importArticles } from './importArticles.js';
 import { listArticles } from './listArticles.js';
+import { listAuditRecords } from './listAuditRecords.js';
 import { listQueries } from './listQueries.js';
 import { recordDecision } from './recordDecision.js';
 import { releaseRequest } from './releaseRequest.js';
@@ -24,37 +27,43 @@ import { searchKnowledge } from './searchKnowledge.js';
 import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
+import { verifyAuditLog } from './verifyAuditLog.js';
 
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
   readonly keys: ContentKeys;
+  readonly audit: AuditLog;
   readonly embedder: Embedder;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
   readonly now: () => Date;
 }
 
 /** The three services of this process. */
-export const served = ({ store, cache, keys, embedder, inference, now }: Parts): Served[] => [
+export const served = ({ store, cache, keys, audit, embedder, inference, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
     releaseRequest: releaseRequest({ store }),
-    recordDecision: recordDecision({ store, cache, keys, now }),
+    recordDecision: recordDecision({ store, cache, keys, audit, now }),
     getQuery: getQuery({ store, keys }),
     listQueries: listQueries({ store, keys }),
   }),
   serve(KnowledgeServiceDefinition, {
-    createArticle: createArticle({ store, embedder, now }),
+    createArticle: createArticle({ store, audit, embedder, now }),
     getArticle: getArticle({ store }),
     listArticles: listArticles({ store, now }),
-    updateArticle: updateArticle({ store, embedder, now }),
-    deleteArticle: deleteArticle({ store }),
+    updateArticle: updateArticle({ store, audit, embedder, now }),
+    deleteArticle: deleteArticle({ store, audit, now }),
     searchArticles: searchArticles({ store, inference, now }),
-    importArticles: importArticles({ store, embedder, now }),
+    importArticles: importArticles({ store, audit, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {
-    submitFeedback: submitFeedback({ store, cache, now, newFeedbackId: () => `fbk_${uuidv7()}` }),
+    submitFeedback: submitFeedback({ store, cache, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}` }),
+  }),
+  serve(AuditServiceDefinition, {
+    listAuditRecords: listAuditRecords({ store }),
+    verifyAuditLog: verifyAuditLog({ store, audit }),
   }),
 ];

@@ -3,29 +3,39 @@ import { ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import type { Feedback, FeedbackServiceDefinition, SubmitFeedbackRequest } from '../../gen/replymesh/v1/feedback_service.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
+import type { AuditLog, Entry } from './auditLog.js';
 import type { Cache } from './cache.js';
+import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import type { Payload } from './events.js';
+import { QUERIES_AND_KEYS } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly keys: ContentKeys;
+  readonly audit: AuditLog;
   readonly now: () => Date;
   readonly newFeedbackId: () => string;
 }
 
 export const submitFeedback =
-  ({ store, cache, now, newFeedbackId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
+  ({ store, cache, keys, audit, now, newFeedbackId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
   async (request, call) => {
-    const { tenant } = call.principal;
+    const { tenant, subject: actor } = call.principal;
     const { feedback, customerId } = await store.within(call, async (tx) => {
-      const [query] = await rowsOf<About>(tx, sql`select customer_id, intent, model_version from queries where id = ${request.queryId}`);
-      if (!query) return fail('QUERY_NOT_FOUND', { id: request.queryId });
+      const log = await audit.open(tx, tenant);
+      const [row] = await rowsOf<About & { wrapped_key: Uint8Array | null }>(
+        tx,
+        sql`select q.customer_id, q.intent, q.model_version, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
+      );
+      const { wrapped_key, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
       const stored = await insert(tx, tenant, newFeedbackId(), request, now());
       if (stored) {
         await noteOnInteraction(tx, request);
         await announce(tx, tenant, stored, query);
+        await log.append([entryOf(stored, actor, keys.read(tenant, query.customer_id, wrapped_key))]);
       }
       return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id };
     });
@@ -35,6 +45,22 @@ export const submitFeedback =
 
 /** What the feedback is about. */
 type About = Pick<Payload<'FeedbackReceived'>, 'customer_id' | 'intent' | 'model_version'>;
+
+/** The corrected intent is free text, which only the customer's key opens in the log. */
+const entryOf = (feedback: Feedback, actor: string, key: ContentKey | undefined): Entry => ({
+  at: feedback.createTime as Date,
+  actor,
+  action: 'feedback.given',
+  subject: feedback.queryId,
+  detail: {
+    feedback_id: feedback.id,
+    ...(feedback.satisfaction === undefined ? {} : { satisfaction: String(feedback.satisfaction) }),
+    ...(feedback.resolved === undefined ? {} : { resolved: String(feedback.resolved) }),
+  },
+  ...(key && feedback.correctedIntent !== ''
+    ? { payload: key.seal('audit_log.payload', feedback.id, Buffer.from(feedback.correctedIntent)) }
+    : {}),
+});
 
 interface Row {
   readonly id: string;

@@ -3,6 +3,7 @@ import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledg
 import type { Handler } from '../../lib/server.js';
 import { requireNone } from '../../lib/validation.js';
 import { type ArticleContent, contentOf, readArticle, replaceArticle, requireValid, requireVersion, sameContent } from './article.js';
+import type { AuditLog } from './auditLog.js';
 import type { Embedder } from './embedder.js';
 import type { Store } from './store.js';
 
@@ -17,8 +18,15 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ['stale_time', 'staleTime'],
 ]);
 
+interface Parts {
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly embedder: Embedder;
+  readonly now: () => Date;
+}
+
 export const updateArticle =
-  ({ store, embedder, now }: { store: Store; embedder: Embedder; now: () => Date }): Handler<KnowledgeServiceDefinition, 'updateArticle'> =>
+  ({ store, audit, embedder, now }: Parts): Handler<KnowledgeServiceDefinition, 'updateArticle'> =>
   async ({ article, updateMask }, call) => {
     if (article === undefined || article.id === '' || article.id.includes('\0'))
       return requireNone([{ field: 'article.id', description: 'name the article to change' }]) as never;
@@ -29,7 +37,16 @@ export const updateArticle =
       requireVersion(before, article.etag);
       const merged = merge(before, article, fields);
       requireValid(merged);
-      return sameContent(before, merged) ? before : await replaceArticle(tx, tenant, article.id, contentOf(merged), now());
+      if (sameContent(before, merged)) return before;
+      const at = now();
+      const made = await replaceArticle(tx, tenant, article.id, contentOf(merged), at);
+      await audit.note(tx, call.principal, {
+        at,
+        action: 'article.changed',
+        subject: article.id,
+        detail: { version: String(made.version), fields: fields.join(', ') },
+      });
+      return made;
     });
     embedder.wake();
     return { article: stored };

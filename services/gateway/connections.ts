@@ -1,6 +1,7 @@
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
@@ -19,6 +20,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     records: connect(ContextServiceDefinition, passedOn),
     knowledge: connect(KnowledgeServiceDefinition, passedOn),
     feedback: connect(FeedbackServiceDefinition, passedOn),
+    audit: connect(AuditServiceDefinition, passedOn),
     models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
     generator: connect(GeneratorServiceDefinition, generator),

@@ -1,4 +1,5 @@
 import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
+import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
@@ -46,6 +47,7 @@ const server = await startServer(config, tokenPrincipal(config), [
   }),
   forward(KnowledgeServiceDefinition, to.knowledge.client),
   forward(FeedbackServiceDefinition, to.feedback.client),
+  forward(AuditServiceDefinition, to.audit.client),
   forward(ModelServiceDefinition, to.models.client),
 ]);
 onShutdown([server, after, spool, to, telemetry]);
