@@ -7,10 +7,12 @@ import { tableFaults } from './tableFaults.fixture.js';
 describe.each(storeKinds)('a tenant on %s', (kind) => {
   let store: Store;
   let mesh: Awaited<ReturnType<typeof startContext>>;
-  const mine = newTenant();
-  const other = newTenant();
+  let mine: ReturnType<typeof newTenant>;
+  let other: ReturnType<typeof newTenant>;
   const query = aQuery({ customerId: 'c-1', requestId: 'r-1' });
   beforeAll(async () => {
+    // Here, because their calls have a deadline.
+    [mine, other] = [newTenant(), newTenant()];
     store = await openTestStore(kind);
     mesh = await startContext(store);
     await mesh.context.recordDecision({ query }, mine.as);
