@@ -12,8 +12,7 @@ from tokenizers import Tokenizer
 
 from replymesh_training import export, graphs, members, stages
 from replymesh_training.byte_encoder import load_byte_encoder, save_byte_encoder
-from replymesh_training.checkpoints import ByteStart
-from replymesh_training.config import META, RunConfig, SpaceConfig
+from replymesh_training.config import META, SpaceConfig
 from replymesh_training.ensemble import fit_pool, temperatures_of, those_that_earn
 from replymesh_training.evaluate import Votes
 from replymesh_training.features import features_of
@@ -23,39 +22,12 @@ from replymesh_training.meta import MetaPool, fit_meta, load_meta, save_meta
 from replymesh_training.neighbours import spread
 from replymesh_training.quantize import quantize
 from replymesh_training.rows import SpaceRows, texts_of
+from replymesh_training.run import Run, evenly
 from replymesh_training.serve import Masking, Runner, Words, open_session
-from replymesh_training.stages import Encoder
 from replymesh_training.tokens import encode, load_tokenizer, pad
 from replymesh_training.trees import of_random_forest, of_xgboost
-from replymesh_training.workspace import Workspace
 
 Array = np.ndarray
-
-Finished = Callable[[str, Sequence[str], Array, Array], None]
-"""Told of a finished space: its name, labels, the pool's probabilities of the test rows (n, labels) and their true labels (n,)."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every stage needs to know."""
-
-    config: RunConfig
-    data: Path
-    checkpoint: Path
-    encoder: Encoder
-    work: Workspace
-    byte_start: ByteStart | None = None
-    finished: Finished | None = None
-
-    @property
-    def width(self) -> int:
-        return self.encoder.config.width
-
-
-def evenly(texts: Sequence[str], count: int) -> list[str]:
-    """`count` texts from the whole length of a list."""
-    return list(texts[:: max(1, len(texts) // count)])
-
 
 @dataclass(frozen=True)
 class Making:

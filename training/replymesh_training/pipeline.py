@@ -15,8 +15,9 @@ from replymesh_training.calibrated import calibrated
 from replymesh_training.checkpoints import open_byte_start
 from replymesh_training.config import RunConfig
 from replymesh_training.data import read_rows, sha256_of
-from replymesh_training.making import Finished, Making, Run, evenly
+from replymesh_training.making import Making
 from replymesh_training.rows import SpaceRows, space_rows, texts_of
+from replymesh_training.run import Finished, Run, evenly
 from replymesh_training.serve import open_session
 from replymesh_training.workspace import Workspace
 
