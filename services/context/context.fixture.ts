@@ -128,7 +128,9 @@ const DIMENSION = 384;
 
 /** Another service, and so a real one: its embedding counts the three-letter pieces of a text. `come` starts it when it was away. */
 async function startLetterInference(away: boolean) {
-  const state = { digest: 'a'.repeat(64), embedded: 0 };
+  const encoderDigest = 'e'.repeat(64);
+  /** `describedEncoder` is what the embedder hears of; it lags behind where a bundle was promoted a moment ago. */
+  const state = { digest: 'a'.repeat(64), encoderDigest, describedEncoder: encoderDigest, embed: letterEmbedding, embedded: 0 };
   const unused = (): never => {
     throw new Error('not part of this test');
   };
@@ -136,10 +138,11 @@ async function startLetterInference(away: boolean) {
     startServer({ ...SERVER, listen }, meshPrincipal, [
       serve(InferenceServiceDefinition, {
         predict: unused,
-        describeBundle: async () => ({ digest: state.digest }),
+        describeBundle: async () => ({ digest: state.digest, encoderDigest: state.describedEncoder }),
         embed: async ({ texts }) => {
           state.embedded += texts.length;
-          return { embeddings: texts.map((text) => ({ values: letterEmbedding(text) })), bundleDigest: state.digest };
+          const embeddings = texts.map((text) => ({ values: state.embed(text) }));
+          return { embeddings, bundleDigest: state.digest, encoderDigest: state.encoderDigest };
         },
       }),
     ]);

@@ -8,7 +8,7 @@ import { registry } from '../../lib/metrics.js';
 import { EMBEDDING_DIMENSION } from './schema.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
-/** Gives passages their embeddings in the background, and new ones when inference serves another bundle. */
+/** Gives passages their embeddings in the background, and new ones when inference serves another encoder. */
 export interface Embedder {
   /** Says that there may be something to do. */
   wake(): void;
@@ -27,7 +27,7 @@ interface Waiting {
 /** Passages for one call: little enough that queries are not kept waiting behind it. */
 const BATCH = 16;
 const CALL_TIMEOUT_MS = 20_000;
-/** Pauses: while inference is away, and between looks for another bundle, milliseconds. */
+/** Pauses: while inference is away or changes, and between looks for another encoder, milliseconds. */
 const RETRY_MS = 1000;
 const IDLE_MS = 30_000;
 /** Longest text that `Embed` takes, characters. */
@@ -78,13 +78,13 @@ async function round(store: Store, inference: Inference, signal: AbortSignal): P
   const within = (tenant: string) => ({ within: background({ tenant, timeoutMs: CALL_TIMEOUT_MS, signal }) });
   let embedded = 0;
   try {
-    const { digest } = await inference.describeBundle({}, within('replymesh'));
+    const served = await inference.describeBundle({}, within('replymesh'));
     for (;;) {
-      const batch = await store.background((tx) => readWaiting(tx, digest));
+      const batch = await store.background((tx) => readWaiting(tx, served.encoderDigest));
       const tenant = batch[0]?.tenant;
       if (tenant === undefined || signal.aborted) break;
       const texts = batch.map((p) => `${p.title}\n${p.text}`.slice(0, MAX_CHARACTERS));
-      const { embeddings, bundleDigest } = await inference.embed({ texts }, within(tenant));
+      const { embeddings, encoderDigest } = await inference.embed({ texts }, within(tenant));
       const vectors = embeddings.map((e) => e.values);
       if (store.vectors && vectors.some((v) => v.length !== EMBEDDING_DIMENSION)) {
         log.error(
@@ -93,10 +93,10 @@ async function round(store: Store, inference: Inference, signal: AbortSignal): P
         );
         return IDLE_MS;
       }
-      await store.background((tx) => writeEmbeddings(tx, store.vectors, batch, vectors, bundleDigest));
+      await store.background((tx) => writeEmbeddings(tx, store.vectors, batch, vectors, encoderDigest));
       embedded += batch.length;
-      // The bundle changed between the two calls: look again with its digest.
-      if (bundleDigest !== digest) return 0;
+      // The encoder changed between the two calls, or replicas have different ones for a moment: look again for what is left.
+      if (encoderDigest !== served.encoderDigest) return RETRY_MS;
     }
     waitingPassages.set(embedded);
     if (embedded > 0) log.info({ passages: embedded }, 'passages embedded');
@@ -107,14 +107,14 @@ async function round(store: Store, inference: Inference, signal: AbortSignal): P
   }
 }
 
-/** Some passages of one tenant that lack an embedding of this bundle. */
-const readWaiting = (tx: Transaction, digest: string): Promise<Waiting[]> =>
+/** Some passages of one tenant that lack an embedding of this encoder. */
+const readWaiting = (tx: Transaction, encoderDigest: string): Promise<Waiting[]> =>
   rowsOf<Waiting>(
     tx,
     sql`
       select tenant, id, title, text, text_sha256 from passages
-      where bundle_digest is distinct from ${digest}
-        and tenant = (select tenant from passages where bundle_digest is distinct from ${digest} limit 1)
+      where bundle_digest is distinct from ${encoderDigest}
+        and tenant = (select tenant from passages where bundle_digest is distinct from ${encoderDigest} limit 1)
       limit ${BATCH}`,
   );
 
@@ -124,14 +124,14 @@ async function writeEmbeddings(
   vectors: boolean,
   batch: readonly Waiting[],
   embeddings: readonly number[][],
-  digest: string,
+  encoderDigest: string,
 ): Promise<void> {
   const input = JSON.stringify(
     batch.map(({ tenant, id, title, text_sha256 }, i) => ({ tenant, id, title, text_sha256, values: `{${embeddings[i]?.join(',')}}` })),
   );
   const cast = vectors ? sql`input.values::real[]::vector` : sql`input.values::real[]`;
   await tx.execute(sql`
-    update passages set embedding = ${cast}, bundle_digest = ${digest}
+    update passages set embedding = ${cast}, bundle_digest = ${encoderDigest}
     from jsonb_to_recordset(${input}::jsonb) as input(tenant text, id text, title text, text_sha256 text, values text)
     where passages.tenant = input.tenant and passages.id = input.id
       and passages.title = input.title and passages.text_sha256 = input.text_sha256`);

@@ -8,6 +8,8 @@ export interface PassageSearch {
   readonly text: string;
   /** Unit length; empty for a search by words alone. */
   readonly embedding: readonly number[];
+  /** What made the embedding; that of another encoder says nothing next to it. */
+  readonly encoderDigest: string;
   readonly audience: Audience;
   readonly limit: number;
   /** Most likely first. */
@@ -34,8 +36,9 @@ interface Row {
 
 /** Finds passages, best first: one statement ranks by embedding and by words, `fuseRanks` joins the two. @param vectors whether embeddings are pgvector's */
 export async function searchPassages(tx: Transaction, vectors: boolean, search: PassageSearch): Promise<Passage[]> {
-  // An embedding of another dimension is another bundle's: words still find something.
-  const withVectors = vectors ? search.embedding.length === EMBEDDING_DIMENSION : search.embedding.length > 0;
+  // Without an embedding that can be compared words still find something.
+  const comparable = vectors ? search.embedding.length === EMBEDDING_DIMENSION : search.embedding.length > 0;
+  const withVectors = comparable && search.encoderDigest !== '';
   const rows = await rowsOf<Row>(tx, statement(search, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
   const nearest = rows.filter((row) => row.distance !== null);
   const worded = rows.filter((row) => row.distance === null);
@@ -100,5 +103,5 @@ function statement(search: PassageSearch, distance: SQL | undefined): SQL {
   if (distance === undefined) return worded;
   return sql`(
     select ${columns}, ${distance} as distance from passages
-    where embedding is not null and ${readable} order by distance limit ${depth}) union all ${worded}`;
+    where bundle_digest = ${search.encoderDigest} and ${readable} order by distance limit ${depth}) union all ${worded}`;
 }

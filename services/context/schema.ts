@@ -111,8 +111,8 @@ export const passages = pgTable(
       sql`setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, title), 'A') || setweight(to_tsvector(case when language ~ '^(en|$)' then 'english'::regconfig else 'simple'::regconfig end, text), 'B')`,
     ),
     embedding: embedding('embedding'),
-    /** SHA-256 of the manifest of the bundle that made the embedding. */
-    bundleDigest: text('bundle_digest'),
+    /** What made the embedding: its encoder's digest. The column has its name from the time when every bundle had an encoder of its own. */
+    encoderDigest: text('bundle_digest'),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id] }),
@@ -171,7 +171,9 @@ export const queries = pgTable(
     index('queries_customer_id').on(t.tenant, t.customerId, t.createdAt, t.id),
     index('queries_intent').on(t.tenant, t.intent, t.createdAt, t.id),
     index('queries_confidence').on(t.tenant, t.confidence),
-    index('queries_gaps').on(t.tenant, t.intent, t.createdAt, t.id).where(sql.raw(`reason in ${GAP_REASONS}`)),
+    index('queries_gaps')
+      .on(t.tenant, t.intent, t.createdAt, t.id)
+      .where(sql.raw(`reason in ${GAP_REASONS}`)),
     ownTenant(),
     everyTenant(),
   ],

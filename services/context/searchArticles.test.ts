@@ -33,11 +33,13 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     (await mesh.knowledge.updateArticle({ article: Article.fromPartial(article), updateMask }, as)).article as Article;
   const search = async (as: As, text: string, audience = Audience.UNSPECIFIED) =>
     (await mesh.knowledge.searchArticles({ text, audience }, as)).passages;
+  /** An embedding as a question brings it along. */
+  const asked = (text: string) => ({ embedding: letterEmbedding(text), encoderDigest: mesh.inference.state.encoderDigest });
   const waiting = (tenant: string, digest: string) =>
     store.background((tx) =>
       rowsOf(tx, sql`select id from passages where tenant = ${tenant} and bundle_digest is distinct from ${digest}`),
     );
-  const embedded = (tenant: string, digest = mesh.inference.state.digest) =>
+  const embedded = (tenant: string, digest = mesh.inference.state.encoderDigest) =>
     until(async () => (await waiting(tenant, digest)).length === 0);
 
   describe('an article', () => {
@@ -182,7 +184,7 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
         ['public'],
         ['public', 'secret'],
       ]);
-      const knowledge = { text: 'goodwill credits', embedding: letterEmbedding('goodwill credits'), audience: Audience.PUBLIC };
+      const knowledge = { text: 'goodwill credits', ...asked('goodwill credits'), audience: Audience.PUBLIC };
       expect((await mesh.context.searchKnowledge(knowledge, as)).passages.map((p) => p.articleId)).toEqual(['public']);
     });
 
@@ -194,27 +196,46 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
       const [first] = await search(as, 'cancelation');
       expect(first).toMatchObject({ articleId: 'cancelling', title: 'Cancellations', text: 'Cancellations are free.' });
       expect(first?.similarity).toBeGreaterThan(0.3);
-      const [near] = (
-        await mesh.context.searchKnowledge(
-          { text: 'x', embedding: letterEmbedding('Payment\nWe take cards.'), audience: Audience.PUBLIC },
-          as,
-        )
-      ).passages;
+      const [near] = (await mesh.context.searchKnowledge({ text: 'x', ...asked('Payment\nWe take cards.'), audience: Audience.PUBLIC }, as))
+        .passages;
       expect(near).toMatchObject({ articleId: 'paying', similarity: expect.closeTo(1, 3) });
     });
 
-    it("goes by words alone without an embedding, or with another model's", async () => {
+    it('goes by words alone without an embedding, or with one of another dimension or of nobody knows which encoder', async () => {
       const { as, tenant } = newTenant();
       await create(as);
       await embedded(tenant);
-      for (const embedding of [[], [1, 0]]) {
-        const { passages } = await mesh.context.searchKnowledge({ text: 'REFUNDS!', embedding, audience: Audience.PUBLIC }, as);
-        expect(passages.map((p) => [p.id, embedding.length === 0 ? p.similarity : undefined])).toContainEqual([
-          'refund-times#0',
-          undefined,
-        ]);
-      }
+      const found = async (way: { embedding?: number[]; encoderDigest?: string }) =>
+        (await mesh.context.searchKnowledge({ text: 'REFUNDS!', ...way, audience: Audience.PUBLIC }, as)).passages[0];
+      const byWords = expect.objectContaining({ id: 'refund-times#0', similarity: undefined });
+      expect([await found({}), await found({ embedding: letterEmbedding('refunds') })]).toEqual([byWords, byWords]);
+      expect(await found({ ...asked('refunds'), embedding: [1, 0] })).toMatchObject({ id: 'refund-times#0' });
       expect((await mesh.context.searchKnowledge({ text: 'zebra', audience: Audience.PUBLIC }, as)).passages).toEqual([]);
+    });
+
+    it('compares what one encoder has embedded: until the next one has read a passage, its words find it', async () => {
+      const { as, tenant } = newTenant();
+      const { state } = mesh.inference;
+      await create(as, { id: 'cancelling', title: 'Cancellations', body: 'Cancellations are free.', intents: [] });
+      await embedded(tenant);
+      // Shares pieces with what it asks for, and no word.
+      const question = 'xcancellations';
+      const before = asked(question);
+      const similarities = async (text: string) => (await search(as, text)).map((p) => p.similarity);
+      // Another bundle was promoted, and answers already.
+      Object.assign(state, { encoderDigest: 'd'.repeat(64), embed: (text: string) => letterEmbedding(text).reverse() });
+      try {
+        expect([await similarities(question), await similarities('cancellations')]).toEqual([[], [undefined]]);
+        // A question that was read before the change.
+        const { passages } = await mesh.context.searchKnowledge({ text: 'x', ...before, audience: Audience.PUBLIC }, as);
+        expect(passages[0]?.similarity).toBeGreaterThan(0.3);
+        state.describedEncoder = state.encoderDigest;
+        await create(as, { id: 'wake-the-embedder', title: 'Zebra', body: 'Zebra.' });
+        await embedded(tenant);
+        expect((await similarities(question))[0]).toBeGreaterThan(0.3);
+      } finally {
+        Object.assign(state, { embed: letterEmbedding, describedEncoder: state.encoderDigest });
+      }
     });
 
     it('takes any text: operators, quotes and NUL are words or nothing', async () => {
@@ -248,7 +269,7 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
       await embedded(t.tenant);
       const text = 'I want to change the address of my order';
       const { passages } = await mesh.context.searchKnowledge(
-        { text, embedding: letterEmbedding(text), audience: Audience.PUBLIC, limit: 3, intents: ['change_shipping_address'] },
+        { text, ...asked(text), audience: Audience.PUBLIC, limit: 3, intents: ['change_shipping_address'] },
         t.as,
       );
       expect(passages).toHaveLength(3);
@@ -265,17 +286,24 @@ describe.each(storeKinds)('knowledge on %s', (kind) => {
     });
   });
 
-  it('is embedded again when the bundle changes, and what stays the same keeps its embedding when an article changes', async () => {
+  it('is embedded again when the encoder changes, but not when the heads of a bundle do, nor where an article stays the same', async () => {
     const { as, tenant } = newTenant();
+    const { state } = mesh.inference;
     const { id } = await create(as);
     await embedded(tenant);
-    const before = mesh.inference.state.embedded;
+    let before = state.embedded;
     await update(as, { id, body: 'Five days.\n## Cards\nOther words.' });
     await embedded(tenant);
-    expect(mesh.inference.state.embedded - before).toBe(1);
-    mesh.inference.state.digest = 'c'.repeat(64);
-    await create(as, { id: 'wake-the-embedder' });
+    expect(state.embedded - before).toBe(1);
+    before = state.embedded;
+    state.digest = 'c'.repeat(64);
+    await create(as, { id: 'wake-the-embedder', body: 'One passage.' });
     await embedded(tenant);
+    expect(state.embedded - before).toBe(1);
+    state.encoderDigest = state.describedEncoder = 'b'.repeat(64);
+    await create(as, { id: 'wake-it-again', body: 'One passage.' });
+    await embedded(tenant);
+    expect(state.embedded - before).toBeGreaterThan(4);
   });
 });
 

@@ -4,7 +4,7 @@ import type { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledg
 import type { Within } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
 import type { Handler } from '../../lib/server.js';
-import { searchPassages } from './passageSearch.js';
+import { type PassageSearch, searchPassages } from './passageSearch.js';
 import { DEFAULT_PASSAGES } from './searchKnowledge.js';
 import type { Store } from './store.js';
 
@@ -21,10 +21,10 @@ export const searchArticles =
     now: () => Date;
   }): Handler<KnowledgeServiceDefinition, 'searchArticles'> =>
   async (request, call) => {
-    const embedding = await embeddingOf(inference, request.text, call);
+    const embedded = await embed(inference, request.text, call);
     const search = {
       text: request.text,
-      embedding,
+      ...embedded,
       audience: request.audience || Audience.PUBLIC,
       limit: request.limit || DEFAULT_PASSAGES,
       intents: [],
@@ -34,14 +34,14 @@ export const searchArticles =
   };
 
 /** Empty when inference is away: words still find something. It gets half of what is left of the deadline, so that the search has time. */
-async function embeddingOf(inference: Inference, text: string, call: Within): Promise<number[]> {
+async function embed(inference: Inference, text: string, call: Within): Promise<Pick<PassageSearch, 'embedding' | 'encoderDigest'>> {
   const deadline = new Date((Date.now() + call.deadline.getTime()) / 2);
   try {
-    const { embeddings } = await inference.embed({ texts: [text] }, { within: { ...call, deadline } });
-    return embeddings[0]?.values ?? [];
+    const { embeddings, encoderDigest } = await inference.embed({ texts: [text] }, { within: { ...call, deadline } });
+    return { embedding: embeddings[0]?.values ?? [], encoderDigest };
   } catch (error) {
     if (!isUnavailable(error)) throw error;
     call.signal.throwIfAborted();
-    return [];
+    return { embedding: [], encoderDigest: '' };
   }
 }

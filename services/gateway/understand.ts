@@ -63,6 +63,7 @@ export async function understand(
         {
           text: message.text,
           embedding: prediction.embedding,
+          encoderDigest: prediction.encoderDigest,
           audience: Audience.PUBLIC,
           limit: PASSAGES,
           intents: prediction.intents.slice(0, PREFERRED_INTENTS).map((i) => i.label),

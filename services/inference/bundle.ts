@@ -4,6 +4,7 @@ import { BundleManifest, type LabelSpace } from '../../gen/replymesh/type/v1/bun
 import { messageType, violationsOf } from '../../lib/contract.js';
 import { readInside, refuse, sha256 } from './bundleFile.js';
 import { checkFiles } from './checkFiles.js';
+import { encoderDigest } from './encoderDigest.js';
 import { contradictionsIn, type Manifest } from './manifest.js';
 
 /** A bundle whose manifest and files were checked. */
@@ -11,6 +12,8 @@ export interface Bundle {
   readonly dir: string;
   /** SHA-256 of `manifest.json`, lower-case hexadecimal. */
   readonly digest: string;
+  /** What its embeddings are known by; see `encoderDigest`. */
+  readonly encoderDigest: string;
   readonly manifest: Manifest;
   readonly spaces: ReadonlyMap<string, LabelSpace>;
   readonly defaultSpace: LabelSpace;
@@ -34,7 +37,7 @@ export async function openBundle(dir: string, defaultLabelSpace: string): Promis
   const defaultSpace =
     spaces.get(defaultLabelSpace) ??
     refuse(root, `it has no label space "${defaultLabelSpace}". Set REPLYMESH_DEFAULT_LABEL_SPACE to one of: ${known}.`);
-  return { dir: root, digest, manifest, spaces, defaultSpace };
+  return { dir: root, digest, encoderDigest: encoderDigest(manifest), manifest, spaces, defaultSpace };
 }
 
 /** Reads the manifest of the bundle in `dir` alone. @throws StartError that names the field and what to do */

@@ -4,5 +4,5 @@ import type { Bundle } from './bundle.js';
 
 /** Tells which bundle is served. */
 export const describeBundle =
-  ({ manifest, digest, defaultSpace }: Bundle): Handler<InferenceServiceDefinition, 'describeBundle'> =>
-  async () => ({ manifest, digest, defaultLabelSpace: defaultSpace.name });
+  ({ manifest, digest, encoderDigest, defaultSpace }: Bundle): Handler<InferenceServiceDefinition, 'describeBundle'> =>
+  async () => ({ manifest, digest, encoderDigest, defaultLabelSpace: defaultSpace.name });

@@ -27,5 +27,5 @@ export const embed =
       );
       for (const { embedding } of rows) embeddings.push({ values: Array.from(embedding) });
     }
-    return { embeddings, bundleDigest: bundle.digest };
+    return { embeddings, bundleDigest: bundle.digest, encoderDigest: bundle.encoderDigest };
   };

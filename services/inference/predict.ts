@@ -36,7 +36,12 @@ export const predict =
     const sentimentLabels = bundle.spaces.get(SENTIMENT_SPACE)?.labels ?? [];
     const response = responseOf({ ...request, features }, space, sentimentLabels, reading);
     count(response, space, reading);
-    return { ...response, bundleDigest: bundle.digest, dropoutSeed: Buffer.from(seed.subarray(0, 16)).toString('hex') };
+    return {
+      ...response,
+      bundleDigest: bundle.digest,
+      encoderDigest: bundle.encoderDigest,
+      dropoutSeed: Buffer.from(seed.subarray(0, 16)).toString('hex'),
+    };
   };
 
 const spaceOf = ({ spaces, defaultSpace }: Bundle, name: string): LabelSpace =>

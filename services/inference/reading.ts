@@ -29,13 +29,13 @@ type Wishes = Pick<PredictRequest, 'text' | 'includeEmbedding' | 'includeMemberV
   readonly features: BehaviouralFeatures;
 };
 
-/** A reading in the words of the contract; what says where it came from (bundle digest, seed) is the caller's to add. */
+/** A reading in the words of the contract; what says where it came from (digests, seed) is the caller's to add. */
 export function responseOf(
   request: Wishes,
   space: LabelSpace,
   sentimentLabels: readonly string[],
   reading: Reading,
-): Omit<PredictResponse, 'bundleDigest' | 'dropoutSeed'> {
+): Omit<PredictResponse, 'bundleDigest' | 'encoderDigest' | 'dropoutSeed'> {
   const { evidence } = reading;
   const limit = request.intentLimit || DEFAULT_INTENT_LIMIT;
   const candidates = ranked(evidence.probabilities);

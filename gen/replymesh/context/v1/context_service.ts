@@ -51,6 +51,8 @@ export interface SearchKnowledgeRequest {
   limit: number;
   /** Intents whose articles are preferred, most likely first. */
   intents: string[];
+  /** What made the embedding, as its answer told: it is compared with passages of that encoder alone, and with none when this is empty. */
+  encoderDigest: string;
 }
 
 /** Answer of SearchKnowledge. */
@@ -386,7 +388,7 @@ export const GetContextResponse: MessageFns<GetContextResponse> = {
 };
 
 function createBaseSearchKnowledgeRequest(): SearchKnowledgeRequest {
-  return { text: "", embedding: [], audience: 0, limit: 0, intents: [] };
+  return { text: "", embedding: [], audience: 0, limit: 0, intents: [], encoderDigest: "" };
 }
 
 export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
@@ -409,6 +411,9 @@ export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
     }
     for (const v of message.intents) {
       writer.uint32(42).string(v!);
+    }
+    if (message.encoderDigest !== "") {
+      writer.uint32(50).string(message.encoderDigest);
     }
     return writer;
   },
@@ -476,6 +481,14 @@ export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
             message.intents.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.encoderDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -497,6 +510,11 @@ export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
       audience: isSet(object.audience) ? audienceFromJSON(object.audience) : 0,
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
       intents: globalThis.Array.isArray(object?.intents) ? object.intents.map((e: any) => globalThis.String(e)) : [],
+      encoderDigest: isSet(object.encoderDigest)
+        ? globalThis.String(object.encoderDigest)
+        : isSet(object.encoder_digest)
+        ? globalThis.String(object.encoder_digest)
+        : "",
     };
   },
 
@@ -517,6 +535,9 @@ export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
     if (message.intents?.length) {
       obj.intents = message.intents;
     }
+    if (message.encoderDigest !== "") {
+      obj.encoderDigest = message.encoderDigest;
+    }
     return obj;
   },
 
@@ -530,6 +551,7 @@ export const SearchKnowledgeRequest: MessageFns<SearchKnowledgeRequest> = {
     message.audience = object.audience ?? 0;
     message.limit = object.limit ?? 0;
     message.intents = object.intents?.map((e) => e) || [];
+    message.encoderDigest = object.encoderDigest ?? "";
     return message;
   },
 };
@@ -1733,6 +1755,7 @@ export const ContextServiceDefinition = {
     },
     /**
      * Finds passages: nearest by embedding and best by words, fused by reciprocal rank (Cormack et al. 2009).
+     * Passages that the embedding's encoder has not embedded yet are found by words.
      * Errors: UNAVAILABLE (STORE_UNREACHABLE).
      */
     searchKnowledge: {
@@ -1818,6 +1841,7 @@ export interface ContextServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<GetContextResponse>>;
   /**
    * Finds passages: nearest by embedding and best by words, fused by reciprocal rank (Cormack et al. 2009).
+   * Passages that the embedding's encoder has not embedded yet are found by words.
    * Errors: UNAVAILABLE (STORE_UNREACHABLE).
    */
   searchKnowledge(
@@ -1875,6 +1899,7 @@ export interface ContextServiceClient<CallOptionsExt = {}> {
   ): Promise<GetContextResponse>;
   /**
    * Finds passages: nearest by embedding and best by words, fused by reciprocal rank (Cormack et al. 2009).
+   * Passages that the embedding's encoder has not embedded yet are found by words.
    * Errors: UNAVAILABLE (STORE_UNREACHABLE).
    */
   searchKnowledge(

@@ -81,6 +81,8 @@ export interface PredictResponse {
   tokenCount: number;
   /** Whether the text was cut. */
   truncated: boolean;
+  /** What made the embedding, lower-case hexadecimal: only embeddings of one encoder may be compared. Bundles with the same trunk share it. */
+  encoderDigest: string;
 }
 
 /** Request of Embed. */
@@ -101,6 +103,8 @@ export interface EmbedResponse {
   embeddings: Embedding[];
   /** SHA-256 of the bundle's manifest, lower-case hexadecimal. */
   bundleDigest: string;
+  /** What made the embeddings, lower-case hexadecimal: only embeddings of one encoder may be compared. Bundles with the same trunk share it. */
+  encoderDigest: string;
 }
 
 /** Request of DescribeBundle. */
@@ -117,6 +121,8 @@ export interface DescribeBundleResponse {
   digest: string;
   /** The label space used when a request names none. */
   defaultLabelSpace: string;
+  /** What makes its embeddings, lower-case hexadecimal. */
+  encoderDigest: string;
 }
 
 function createBasePredictRequest(): PredictRequest {
@@ -309,6 +315,7 @@ function createBasePredictResponse(): PredictResponse {
     dropoutSeed: "",
     tokenCount: 0,
     truncated: false,
+    encoderDigest: "",
   };
 }
 
@@ -359,6 +366,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     }
     if (message.truncated !== false) {
       writer.uint32(112).bool(message.truncated);
+    }
+    if (message.encoderDigest !== "") {
+      writer.uint32(122).string(message.encoderDigest);
     }
     return writer;
   },
@@ -498,6 +508,14 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.truncated = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.encoderDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -556,6 +574,11 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         ? globalThis.Number(object.token_count)
         : 0,
       truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+      encoderDigest: isSet(object.encoderDigest)
+        ? globalThis.String(object.encoderDigest)
+        : isSet(object.encoder_digest)
+        ? globalThis.String(object.encoder_digest)
+        : "",
     };
   },
 
@@ -603,6 +626,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.truncated !== false) {
       obj.truncated = message.truncated;
     }
+    if (message.encoderDigest !== "") {
+      obj.encoderDigest = message.encoderDigest;
+    }
     return obj;
   },
 
@@ -635,6 +661,7 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.dropoutSeed = object.dropoutSeed ?? "";
     message.tokenCount = object.tokenCount ?? 0;
     message.truncated = object.truncated ?? false;
+    message.encoderDigest = object.encoderDigest ?? "";
     return message;
   },
 };
@@ -790,7 +817,7 @@ export const Embedding: MessageFns<Embedding> = {
 };
 
 function createBaseEmbedResponse(): EmbedResponse {
-  return { embeddings: [], bundleDigest: "" };
+  return { embeddings: [], bundleDigest: "", encoderDigest: "" };
 }
 
 export const EmbedResponse: MessageFns<EmbedResponse> = {
@@ -800,6 +827,9 @@ export const EmbedResponse: MessageFns<EmbedResponse> = {
     }
     if (message.bundleDigest !== "") {
       writer.uint32(18).string(message.bundleDigest);
+    }
+    if (message.encoderDigest !== "") {
+      writer.uint32(26).string(message.encoderDigest);
     }
     return writer;
   },
@@ -833,6 +863,14 @@ export const EmbedResponse: MessageFns<EmbedResponse> = {
             message.bundleDigest = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.encoderDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -855,6 +893,11 @@ export const EmbedResponse: MessageFns<EmbedResponse> = {
         : isSet(object.bundle_digest)
         ? globalThis.String(object.bundle_digest)
         : "",
+      encoderDigest: isSet(object.encoderDigest)
+        ? globalThis.String(object.encoderDigest)
+        : isSet(object.encoder_digest)
+        ? globalThis.String(object.encoder_digest)
+        : "",
     };
   },
 
@@ -866,6 +909,9 @@ export const EmbedResponse: MessageFns<EmbedResponse> = {
     if (message.bundleDigest !== "") {
       obj.bundleDigest = message.bundleDigest;
     }
+    if (message.encoderDigest !== "") {
+      obj.encoderDigest = message.encoderDigest;
+    }
     return obj;
   },
 
@@ -876,6 +922,7 @@ export const EmbedResponse: MessageFns<EmbedResponse> = {
     const message = createBaseEmbedResponse();
     message.embeddings = object.embeddings?.map((e) => Embedding.fromPartial(e)) || [];
     message.bundleDigest = object.bundleDigest ?? "";
+    message.encoderDigest = object.encoderDigest ?? "";
     return message;
   },
 };
@@ -933,7 +980,7 @@ export const DescribeBundleRequest: MessageFns<DescribeBundleRequest> = {
 };
 
 function createBaseDescribeBundleResponse(): DescribeBundleResponse {
-  return { manifest: undefined, digest: "", defaultLabelSpace: "" };
+  return { manifest: undefined, digest: "", defaultLabelSpace: "", encoderDigest: "" };
 }
 
 export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
@@ -946,6 +993,9 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
     }
     if (message.defaultLabelSpace !== "") {
       writer.uint32(26).string(message.defaultLabelSpace);
+    }
+    if (message.encoderDigest !== "") {
+      writer.uint32(34).string(message.encoderDigest);
     }
     return writer;
   },
@@ -987,6 +1037,14 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
             message.defaultLabelSpace = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.encoderDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1008,6 +1066,11 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
         : isSet(object.default_label_space)
         ? globalThis.String(object.default_label_space)
         : "",
+      encoderDigest: isSet(object.encoderDigest)
+        ? globalThis.String(object.encoderDigest)
+        : isSet(object.encoder_digest)
+        ? globalThis.String(object.encoder_digest)
+        : "",
     };
   },
 
@@ -1022,6 +1085,9 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
     if (message.defaultLabelSpace !== "") {
       obj.defaultLabelSpace = message.defaultLabelSpace;
     }
+    if (message.encoderDigest !== "") {
+      obj.encoderDigest = message.encoderDigest;
+    }
     return obj;
   },
 
@@ -1035,6 +1101,7 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
       : undefined;
     message.digest = object.digest ?? "";
     message.defaultLabelSpace = object.defaultLabelSpace ?? "";
+    message.encoderDigest = object.encoderDigest ?? "";
     return message;
   },
 };
