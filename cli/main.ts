@@ -1,10 +1,11 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { StartError } from '../lib/errors.js';
 import { runStart } from '../mesh/start.js';
 import { ask } from './ask.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
+import { importKnowledge } from './knowledge/importKnowledge.js';
 import { addModel, listModels, promoteModel, rollBackModel } from './models.js';
 import { printable } from './renderDecision.js';
 import { knownScopes } from './settings.js';
@@ -32,6 +33,12 @@ const httpUrl = (raw: string): string => {
 };
 const address = (raw: string): string => {
   if (!/^[^\s/]+:\d{1,5}$/.test(raw)) throw new InvalidArgumentError('It must be an address such as 127.0.0.1:50053.');
+  return raw;
+};
+
+const languageTag = (raw: string): string => {
+  if (!/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(raw))
+    throw new InvalidArgumentError('It must be a language tag (BCP 47) such as en or pt-BR.');
   return raw;
 };
 
@@ -145,6 +152,31 @@ models
   .command('rollback')
   .description('serve the bundle before')
   .action(() => finish(rollBackModel(env)));
+
+const knowledge = command(
+  'knowledge',
+  'import the articles that replies stand on',
+  'Brings articles from Markdown, HTML and CSV into a mesh on this machine. Doing it twice changes nothing.',
+  'knowledge import help/',
+  'knowledge import help/ --prune --dry-run',
+  'knowledge import faq.csv --audience AGENT',
+  'knowledge import https://help.example.com/sitemap.xml',
+);
+knowledge
+  .command('import')
+  .description('import a folder with all below it, a file, a page, or what a sitemap names; what is refused is told with file and line')
+  .argument('<target>', 'folder, file or URL')
+  .option('--dry-run', 'only say what would be done')
+  .option('--prune', 'delete the articles that came from there and are no longer there')
+  .option('--replace', 'take the place of articles with the same id that come from elsewhere')
+  .option(
+    '--source <name>',
+    'what a folder is called in the mesh (default: its path); the same name from another machine is the same source',
+  )
+  .addOption(new Option('--audience <name>', 'who may read what does not say so itself').choices(['PUBLIC', 'AGENT']).default('PUBLIC'))
+  .option('--language <tag>', 'language of what does not say so itself, such as en', languageTag)
+  .option('--json', 'print the counts and what was refused as one JSON document')
+  .action((target: string, options) => finishClosing((signal) => importKnowledge(target, options, env, signal)));
 
 command(
   'token',

@@ -1,11 +1,9 @@
-import { ClientError, createChannel, createClientFactory, Metadata, Status } from 'nice-grpc';
-import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
+import { type Client, ClientError, Status } from 'nice-grpc';
 import { type Bundle, ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import type { Environment } from '../lib/config.js';
-import { openKeys } from '../mesh/keys.js';
 import { CommandFailed } from './failure.js';
+import { withMesh } from './meshClient.js';
 import { printable } from './renderDecision.js';
-import { failureOf, statusOfError } from './rpcStatus.js';
 import { settings } from './settings.js';
 
 /** A promotion that takes longer than a call may is asked for again: it goes on meanwhile. */
@@ -65,29 +63,8 @@ export async function addModel(folder: string, env: Environment): Promise<number
   return 0;
 }
 
-async function withModels<T>(env: Environment, work: (models: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
-  const { grpcPort, dataDir, token } = settings(env);
-  const scopes = ['models.read', 'models.write'];
-  const bearer = token ?? (await (await openKeys(dataDir, env)).sign({ subject: 'cli', tenant: 'demo', scopes, ttlSeconds: 600 }));
-  const address = `127.0.0.1:${grpcPort}`;
-  const channel = createChannel(address, undefined, { 'grpc.enable_channelz': 0 });
-  try {
-    return await work(clientOf(channel, bearer));
-  } catch (error) {
-    if (!(error instanceof ClientError)) throw error;
-    const status = statusOfError(error);
-    if (error.code === Status.UNAVAILABLE && status.reason === undefined)
-      throw new CommandFailed(`No mesh answers at ${address}. Start one with "npm start".`);
-    throw failureOf(status);
-  } finally {
-    channel.close();
-  }
-}
-
-const clientOf = (channel: ReturnType<typeof createChannel>, bearer: string) =>
-  createClientFactory()
-    .use(errorDetailsClientMiddleware)
-    .create(ModelServiceDefinition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${bearer}` }) } });
+const withModels = <T>(env: Environment, work: (models: Client<ModelServiceDefinition>) => Promise<T>): Promise<T> =>
+  withMesh(ModelServiceDefinition, ['models.read', 'models.write'], env, work);
 
 function oneNamed(named: string, bundles: readonly Bundle[]): Bundle {
   const found = bundles.filter(

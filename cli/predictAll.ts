@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { SingleBar } from 'cli-progress';
 import { ClientError, Status } from 'nice-grpc';
 import type { InferenceServiceDefinition, PredictResponse } from '../gen/replymesh/inference/v1/inference_service.js';
 import { background } from '../lib/call.js';
 import type { MeshClient } from '../lib/client.js';
 import { CommandFailed } from './failure.js';
+import { progressBar } from './progressBar.js';
 import type { Row } from './rows.js';
 
 export type InferenceClient = MeshClient<typeof InferenceServiceDefinition>;
@@ -23,9 +23,6 @@ export async function predictAll(
   rows: readonly Row[],
   signal: AbortSignal,
 ): Promise<{ answers: PredictResponse[]; seconds: number }> {
-  const bar = process.stderr.isTTY
-    ? new SingleBar({ format: '{bar} {value}/{total} {eta_formatted}', stream: process.stderr, gracefulExit: false, clearOnComplete: true })
-    : undefined;
   const answers: PredictResponse[] = new Array(rows.length);
   // The first failure ends the others: the figures would not be whole.
   const failed = new AbortController();
@@ -42,15 +39,15 @@ export async function predictAll(
           const refused = first && error instanceof ClientError && error.code === Status.INVALID_ARGUMENT;
           throw refused ? new CommandFailed(`${rows[i]!.file}:${rows[i]!.line}: ${error.details}`) : error;
         });
-      bar?.increment();
+      bar.increment();
     }
   };
   const started = performance.now();
-  bar?.start(rows.length, 0);
+  const bar = progressBar('judging', rows.length);
   try {
     await Promise.all(Array.from({ length: CONCURRENCY }, caller));
   } finally {
-    bar?.stop();
+    bar.stop();
   }
   return { answers, seconds: (performance.now() - started) / 1000 };
 }

@@ -159,8 +159,9 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'nextBatch',
   ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
-  'services/context': ['auditChain', 'rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'decisionRow', 'events'],
+  'services/context': ['auditChain', 'rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'tokenCount', 'decisionRow', 'events'],
   cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],
+  'cli/knowledge': ['gone'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));
 /** Libraries without I/O, clock or randomness, with the names that may be used of them. */

@@ -1,0 +1,23 @@
+import { Article } from '../../gen/replymesh/type/v1/knowledge.js';
+
+/** Small enough that a call is done long before its deadline, and far below what one message may hold. */
+const MAX_ARTICLES = 50;
+const MAX_BYTES = 1_000_000;
+
+/** Articles of one call each, in their order. */
+export function batchesOf(articles: readonly Article[]): Article[][] {
+  const batches: Article[][] = [];
+  let bytes = 0;
+  for (const article of articles) {
+    const own = Article.encode(article).finish().length;
+    const last = batches.at(-1);
+    if (last && last.length < MAX_ARTICLES && bytes + own <= MAX_BYTES) {
+      last.push(article);
+      bytes += own;
+    } else {
+      batches.push([article]);
+      bytes = own;
+    }
+  }
+  return batches;
+}
