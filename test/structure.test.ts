@@ -159,7 +159,17 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'nextBatch',
   ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
-  'services/context': ['auditChain', 'rankFusion', 'behaviour', 'contextKey', 'pageToken', 'passages', 'tokenCount', 'decisionRow', 'events'],
+  'services/context': [
+    'auditChain',
+    'rankFusion',
+    'behaviour',
+    'contextKey',
+    'pageToken',
+    'passages',
+    'tokenCount',
+    'decisionRow',
+    'events',
+  ],
   cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],
   'cli/knowledge': ['gone'],
 };
