@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Metadata, ServerError, Status } from 'nice-grpc';
 import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
@@ -31,6 +32,7 @@ export interface Answers {
   readonly feedback?: Partial<Handlers<typeof FeedbackServiceDefinition>>;
   readonly models?: Partial<Handlers<typeof ModelServiceDefinition>>;
   readonly audit?: Partial<Handlers<typeof AuditServiceDefinition>>;
+  readonly customers?: Partial<Handlers<typeof CustomerServiceDefinition>>;
 }
 
 export interface TestEdge {
@@ -113,6 +115,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(FeedbackServiceDefinition, withDefaults(FeedbackServiceDefinition, answers.feedback)),
     serve(ModelServiceDefinition, withDefaults(ModelServiceDefinition, answers.models)),
     serve(AuditServiceDefinition, withDefaults(AuditServiceDefinition, answers.audit)),
+    serve(CustomerServiceDefinition, withDefaults(CustomerServiceDefinition, answers.customers)),
   ]);
 }
 

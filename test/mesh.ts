@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createChannel, createClient, Metadata } from 'nice-grpc';
 import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
@@ -18,6 +19,7 @@ export interface TestMesh {
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
   readonly models: Client<typeof ModelServiceDefinition>;
   readonly audit: Client<typeof AuditServiceDefinition>;
+  readonly customers: Client<typeof CustomerServiceDefinition>;
   readonly dataDir: string;
   readonly output: string[];
   /** Metadata with a token of this tenant and these scopes. */
@@ -62,6 +64,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
     models: createClient(ModelServiceDefinition, channel, authorized),
     audit: createClient(AuditServiceDefinition, channel, authorized),
+    customers: createClient(CustomerServiceDefinition, channel, authorized),
     as: async (tenant, scopes = ALL_SCOPES) => ({
       metadata: Metadata({ authorization: `Bearer ${await mesh.keys.sign({ subject: 'test', tenant, scopes, ttlSeconds: 600 })}` }),
     }),

@@ -8,6 +8,7 @@ import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inf
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { meshPrincipal } from '../../lib/access.js';
@@ -100,6 +101,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     connect(KnowledgeServiceDefinition, to),
     connect(FeedbackServiceDefinition, to),
     connect(AuditServiceDefinition, to),
+    connect(CustomerServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -109,6 +111,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     knowledge: clients[1].client,
     feedback: clients[2].client,
     audit: clients[3].client,
+    customers: clients[4].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);

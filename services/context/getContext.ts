@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { type ContextServiceDefinition, GetContextResponse } from '../../gen/replymesh/context/v1/context_service.js';
-import { CustomerTier, type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
+import { CustomerTier } from '../../gen/replymesh/type/v1/customer.js';
 import type { Handler } from '../../lib/server.js';
 import { behaviour, noBehaviour } from './behaviour.js';
 import type { Cache } from './cache.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
+import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { openProfile, type SealedProfile } from './sealedProfile.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
@@ -69,7 +70,7 @@ const noProfile = { displayName: '', tier: CustomerTier.UNSPECIFIED, language: '
 type Row = {
   readonly wrapped_key: Uint8Array | null;
   /** Newest first. */
-  readonly interactions: { id: string; type: string; summary: string; status: string; score: number | null; at: number }[] | null;
+  readonly interactions: InteractionRow[] | null;
   /** All null without a profile. */
 } & (SealedProfile | { readonly display_name: null });
 
@@ -79,7 +80,7 @@ async function read(tx: Transaction, customerId: string, keyOf: KeyOf, now: Date
     sql`
       select k.wrapped_key, c.display_name, c.facts, c.tier, c.language,
              (select jsonb_agg(to_jsonb(i)) from (
-                select id, interaction_type as type, summary, resolution_status as status, satisfaction_score as score, extract(epoch from created_at) * 1000 as at
+                select ${INTERACTION_COLUMNS}
                 from customer_history where customer_id = ${customerId}
                 order by created_at desc, id desc limit ${HISTORY_LIMIT}) i) as interactions
       from (select ${customerId}::text as id) asked
@@ -98,12 +99,3 @@ async function read(tx: Transaction, customerId: string, keyOf: KeyOf, now: Date
   };
   return { context, key };
 }
-
-const interactionOf = (row: NonNullable<Row['interactions']>[number]): Interaction => ({
-  id: row.id,
-  type: row.type,
-  summary: row.summary,
-  resolutionStatus: ResolutionStatus[row.status as keyof typeof ResolutionStatus],
-  satisfactionScore: row.score ?? undefined,
-  createTime: new Date(row.at),
-});

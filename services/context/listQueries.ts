@@ -4,17 +4,13 @@ import { Action } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
-import { keyOf, type PageScope, pageTokenOf } from './pageToken.js';
+import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
 /** A page ends early at this many bytes, so that it fits into one gRPC message. AIP-158 allows fewer rows than asked for. */
 const MAX_PAGE_BYTES = 3_000_000;
-/** The years 1 to 9999, as the contract's times: beyond them ISO 8601 has another form, which Postgres does not read. */
-const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
-const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
-
 interface Row extends SealedRecord {
   readonly created_at: number;
 }
@@ -57,8 +53,7 @@ const scopeOf = (tenant: string, request: ListQueriesRequest): PageScope => ({
 
 function keyIn(scope: PageScope, token: string): [number, string] {
   const [createdAt, id, ...more] = keyOf(scope, token) ?? [];
-  const isTime = typeof createdAt === 'number' && createdAt >= EARLIEST_MS && createdAt <= LATEST_MS;
-  if (!isTime || typeof id !== 'string' || more.length > 0) return fail('PAGE_TOKEN_INVALID', {});
+  if (!isTime(createdAt) || typeof id !== 'string' || more.length > 0) return fail('PAGE_TOKEN_INVALID', {});
   return [createdAt, id];
 }
 
@@ -76,7 +71,7 @@ function conditionsOf(request: ListQueriesRequest, after: [number, string] | und
 }
 
 /** At least one, else a record that is large alone would stop the walk. */
-function howManyFit(rows: readonly Row[]): number {
+export function howManyFit(rows: readonly { readonly record: Uint8Array }[]): number {
   let size = 0;
   const tooMany = rows.findIndex((row, i) => (size += row.record.byteLength) > MAX_PAGE_BYTES && i > 0);
   return tooMany === -1 ? rows.length : tooMany;

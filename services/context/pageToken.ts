@@ -37,3 +37,11 @@ export function keyOf(scope: PageScope, token: string): (string | number)[] | un
     ? (key as (string | number)[])
     : undefined;
 }
+
+/** The years 1 to 9999, as the contract's times: beyond them ISO 8601 has another form, which Postgres does not read. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** Whether a part of a key is a time, milliseconds since 1970. */
+export const isTime = (part: string | number | undefined): part is number =>
+  typeof part === 'number' && part >= EARLIEST_MS && part <= LATEST_MS;

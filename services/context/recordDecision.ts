@@ -11,6 +11,7 @@ import type { Cache } from './cache.js';
 import type { ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import { type DecisionWrite, decisionWrite } from './decisionRow.js';
+import { acceptedBeforeErasure } from './erasures.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { hexOf, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
@@ -69,19 +70,27 @@ async function writeAll(
 ): Promise<Outcome<RecordDecisionResponse>[]> {
   const at = now();
   const log = await audit.open(tx, tenant);
-  const customers = items.map(({ write }) => write.customer_id);
-  const keyOf = await keys.forWriting(tx, tenant, customers);
-  const sealed = items.map(({ write, actor }) => ({
+  const accepted = items.map(({ write: { id, customer_id, event } }) => ({ id, customer_id, created_at: event.payload.create_time }));
+  const erased = await acceptedBeforeErasure(tx, accepted);
+  const kept = items.filter(({ write }) => !erased.has(write.id));
+  const keyOf = await keys.forWriting(
+    tx,
+    tenant,
+    kept.map(({ write }) => write.customer_id),
+  );
+  const sealed = kept.map(({ write, actor }) => ({
     write,
     actor,
     columns: sealQuery(keyOf.get(write.customer_id)!, write.id, write.texts),
   }));
   const created = await insert(tx, tenant, sealed, at);
   await log.append(sealed.filter(({ write }) => created.has(write.id)).map((one) => entryOf(one, at)));
-  const rest = items.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
+  const rest = kept.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
   return items.map(({ write, query }) =>
-    created.has(write.id) ? { ok: true, value: { query, created: true } } : outcomeOf(keys, tenant, write, standing.get(write.id)),
+    created.has(write.id) || erased.has(write.id)
+      ? { ok: true, value: { query, created: created.has(write.id) } }
+      : outcomeOf(keys, tenant, write, standing.get(write.id)),
   );
 }
 

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import type { MeshClient } from '../../lib/client.js';
@@ -12,6 +13,8 @@ import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
+import { eraseCustomer } from './eraseCustomer.js';
+import { exportCustomer } from './exportCustomer.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
 import { getQuery } from './getQuery.js';
@@ -65,5 +68,9 @@ export const served = ({ store, cache, keys, audit, embedder, inference, now }: 
   serve(AuditServiceDefinition, {
     listAuditRecords: listAuditRecords({ store }),
     verifyAuditLog: verifyAuditLog({ store, audit }),
+  }),
+  serve(CustomerServiceDefinition, {
+    exportCustomer: exportCustomer({ store, keys, audit, now }),
+    eraseCustomer: eraseCustomer({ store, cache, keys, audit, now }),
   }),
 ];

@@ -8,8 +8,9 @@ import type { Cache } from './cache.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import type { Payload } from './events.js';
+import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
 import { QUERIES_AND_KEYS } from './sealedQuery.js';
-import { millis, rowsOf, type Store, type Transaction } from './store.js';
+import { rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
@@ -62,23 +63,6 @@ const entryOf = (feedback: Feedback, actor: string, key: ContentKey | undefined)
     : {}),
 });
 
-interface Row {
-  readonly id: string;
-  readonly satisfaction: number | null;
-  readonly resolved: boolean | null;
-  readonly corrected_intent: string;
-  readonly created_at: number;
-}
-const columns = sql`id, satisfaction, resolved, corrected_intent, ${millis('created_at')} as created_at`;
-const feedbackOf = (row: Row, queryId: string): Feedback => ({
-  id: row.id,
-  queryId,
-  satisfaction: row.satisfaction ?? undefined,
-  resolved: row.resolved ?? undefined,
-  correctedIntent: row.corrected_intent,
-  createTime: new Date(row.created_at),
-});
-
 /** Undefined when this request stored it before. */
 async function insert(
   tx: Transaction,
@@ -87,24 +71,24 @@ async function insert(
   request: SubmitFeedbackRequest,
   now: Date,
 ): Promise<Feedback | undefined> {
-  const [row] = await rowsOf<Row>(
+  const [row] = await rowsOf<FeedbackRow>(
     tx,
     sql`
       insert into feedback (tenant, id, query_id, request_id, satisfaction, resolved, corrected_intent, created_at)
       values (${tenant}, ${id}, ${request.queryId}, ${request.requestId}, ${request.satisfaction ?? null}, ${request.resolved ?? null},
               ${request.correctedIntent.replaceAll('\0', '\uFFFD')}, ${now.toISOString()})
       on conflict (tenant, query_id, request_id) where request_id <> '' do nothing
-      returning ${columns}`,
+      returning ${FEEDBACK_COLUMNS}`,
   );
-  return row && feedbackOf(row, request.queryId);
+  return row && feedbackOf(row);
 }
 
 async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Promise<Feedback> {
-  const [row] = await rowsOf<Row>(
+  const [row] = await rowsOf<FeedbackRow>(
     tx,
-    sql`select ${columns} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`,
+    sql`select ${FEEDBACK_COLUMNS} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`,
   );
-  return row ? feedbackOf(row, request.queryId) : fail('STORE_UNREACHABLE', {});
+  return row ? feedbackOf(row) : fail('STORE_UNREACHABLE', {});
 }
 
 /** The customer's history learns what they said. That a matter was handed to a person stays in it: `escalations_total` counts those ever. */

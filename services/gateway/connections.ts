@@ -2,6 +2,7 @@ import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
@@ -21,6 +22,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     knowledge: connect(KnowledgeServiceDefinition, passedOn),
     feedback: connect(FeedbackServiceDefinition, passedOn),
     audit: connect(AuditServiceDefinition, passedOn),
+    customers: connect(CustomerServiceDefinition, passedOn),
     models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
     generator: connect(GeneratorServiceDefinition, generator),

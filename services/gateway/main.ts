@@ -1,5 +1,6 @@
 import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
+import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
@@ -12,6 +13,7 @@ import { afterwards } from './afterwards.js';
 import { batchProcessQueries } from './batchProcessQueries.js';
 import { GatewayConfig } from './config.js';
 import { connections } from './connections.js';
+import { eraseSpooled } from './eraseSpooled.js';
 import { forward } from './forward.js';
 import { getQuery } from './getQuery.js';
 import { listQueries } from './listQueries.js';
@@ -48,6 +50,7 @@ const server = await startServer(config, tokenPrincipal(config), [
   forward(KnowledgeServiceDefinition, to.knowledge.client),
   forward(FeedbackServiceDefinition, to.feedback.client),
   forward(AuditServiceDefinition, to.audit.client),
+  forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
   forward(ModelServiceDefinition, to.models.client),
 ]);
 onShutdown([server, after, spool, to, telemetry]);

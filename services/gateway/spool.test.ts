@@ -93,6 +93,31 @@ describe('a record that context cannot take yet', () => {
     expect(await readdir(folder)).toEqual([`${name}.refused`]);
   });
 
+  it('is erased with its customer, also where it was set aside, and no other is', async () => {
+    const of = (n: number, customerId: string, tenant = 'demo'): Spooled => {
+      const { request } = entry(n);
+      return { tenant, request: { ...request, query: { ...request.query!, customerId } } };
+    };
+    const delivered: string[] = [];
+    const spool = await open(async ({ request }) => {
+      delivered.push(request.query!.requestId);
+      return request.query!.requestId === 'r-1' ? 'refused' : 'later';
+    });
+    await spool.put(of(1, 'cus_ada'));
+    await expect.poll(() => readdir(folder)).toEqual([expect.stringMatching(/refused$/)]);
+    const damaged = `demo.${entry(9).request.query!.id}.record.refused`;
+    await writeFile(join(folder, damaged), Buffer.from([0xff, 0xff, 0xff]));
+    for (const waiting of [of(2, 'cus_ada'), of(3, 'cus_ben'), of(4, 'cus_ada', 'rival')]) await spool.put(waiting);
+    expect(await spool.erase('demo', 'cus_ada')).toBe(2);
+    expect(await spool.erase('demo', 'cus_ada')).toBe(0);
+    expect([spool.byRequestId('demo', 'r-2'), spool.byRequestId('demo', 'r-3')?.tenant]).toEqual([undefined, 'demo']);
+    expect(await readdir(folder)).toEqual([
+      `demo.${entry(3).request.query!.id}.record`,
+      damaged,
+      `rival.${entry(4).request.query!.id}.record`,
+    ]);
+  });
+
   it('is found by no request id any more once it is delivered', async () => {
     const spool = await open(async () => 'stored');
     await spool.put(entry(1));

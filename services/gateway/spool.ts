@@ -16,6 +16,8 @@ export interface Spool {
   put(entry: Spooled): Promise<void>;
   byRequestId(tenant: string, requestId: string): Spooled | undefined;
   byId(tenant: string, id: string): Query | undefined;
+  /** Deletes a customer's records, those that were set aside too. @returns how many */
+  erase(tenant: string, customerId: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,8 @@ export async function openSpool(folder: string, most: number, deliver: (entry: S
   const drain = async (): Promise<void> => {
     for (const [name, entry] of entries.due(Date.now())) {
       if (closed) return;
+      // It may have been erased while those before it were handed on.
+      if (!entries.get(name)) continue;
       const outcome = await handOn(folder, name, entry, deliver);
       if (outcome === 'later') {
         entries.defer(name, Date.now());
@@ -83,6 +87,16 @@ export async function openSpool(folder: string, most: number, deliver: (entry: S
     },
     byRequestId: entries.byRequestId,
     byId: (tenant, id) => entries.get(`${tenant}.${id}.record`)?.request.query,
+    erase: async (tenant, customerId) => {
+      const names = entries.ofCustomer(tenant, customerId);
+      for (const name of names) {
+        // First from memory: a delivery that is under way finds nothing to go on with.
+        entries.delete(name);
+        await rm(join(folder, name), { force: true });
+      }
+      waiting.set(entries.size());
+      return names.length + (await eraseSetAside(folder, tenant, customerId));
+    },
     close: async () => {
       closed = true;
       clearTimeout(timer);
@@ -105,6 +119,27 @@ async function handOn(folder: string, name: string, entry: Spooled, deliver: (en
 }
 
 const setAside = (folder: string, name: string): Promise<void> => rename(join(folder, name), join(folder, `${name}.refused`));
+
+/** What cannot be read is nobody's that we know. */
+async function eraseSetAside(folder: string, tenant: string, customerId: string): Promise<number> {
+  let erased = 0;
+  for (const name of await readdir(folder)) {
+    if (FILE.exec(name.replace(/\.refused$/, ''))?.[1] !== tenant || !name.endsWith('.refused')) continue;
+    const request = decoded(await readFile(join(folder, name)));
+    if (request?.query?.customerId !== customerId) continue;
+    await rm(join(folder, name), { force: true });
+    erased += 1;
+  }
+  return erased;
+}
+
+function decoded(content: Uint8Array): RecordDecisionRequest | undefined {
+  try {
+    return RecordDecisionRequest.decode(content);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Records hold customers' messages. A volume that the platform mounted may belong to another user, who then keeps its rights. */
 async function ownersOnly(folder: string): Promise<void> {

@@ -1,0 +1,35 @@
+import type { ErasedStore } from '../../gen/replymesh/v1/customer_service.js';
+
+/** Rows that an erasure took from each table; of `outbox`, events that it took the customer's id out of. */
+export const ERASED_TABLES = [
+  'customer_keys',
+  'customers',
+  'queries',
+  'customer_history',
+  'feedback',
+  'labels',
+  'shadow_predictions',
+  'request_reservations',
+  'outbox',
+] as const;
+export type Erased = Readonly<Record<(typeof ERASED_TABLES)[number] | 'cache', number>>;
+
+const REMAINS: Readonly<Record<string, string>> = {
+  customer_keys:
+    'Other instances may have it in memory for a minute. A backup from before holds it, wrapped: erase again after restoring one, and delete old ones.',
+  outbox:
+    'The events stay, without the id: numbers and labels. What was relayed before stays with its receivers, numbers and labels under the id: delete it there by that id.',
+  cache:
+    'Without Redis, other instances have the context of a customer until REPLYMESH_CONTEXT_CACHE_TTL_MS is over; so has a Redis that did not answer, encrypted.',
+  audit_log:
+    'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports and erasures were done: the log is to prove them. What it holds encrypted nobody can read any more.',
+  analytics: 'Counts, of no one customer.',
+  knowledge: 'Nothing: messages of customers are in no search index.',
+  inference: 'In memory, what the models made of a text, by a hash, without text or customer, until newer answers take its place.',
+};
+
+/** What the receipt says of each place, in the order in which people ask. */
+export const receiptOf = (erased: Erased): ErasedStore[] => [
+  ...[...ERASED_TABLES, 'cache' as const].map((store) => ({ store, removed: erased[store], remains: REMAINS[store] ?? '' })),
+  ...['audit_log', 'analytics', 'knowledge', 'inference'].map((store) => ({ store, removed: 0, remains: REMAINS[store] ?? '' })),
+];

@@ -1,0 +1,128 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { CustomerServiceDefinition, ExportCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
+import type { Handler } from '../../lib/server.js';
+import { fail } from '../errors.js';
+import type { AuditLog } from './auditLog.js';
+import { AUDIT_COLUMNS, type AuditRow, auditRecordOf, chainedOf } from './auditRow.js';
+import type { ContentKeys } from './contentKeys.js';
+import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
+import { howManyFit } from './listQueries.js';
+import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
+import { readBelongings } from './queryBelongings.js';
+import { openProfile, type SealedProfile } from './sealedProfile.js';
+import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { millis, rowsOf, type Store, type Transaction } from './store.js';
+
+interface Parts {
+  readonly store: Store;
+  readonly keys: ContentKeys;
+  readonly audit: AuditLog;
+  readonly now: () => Date;
+}
+
+const DEFAULT_PAGE_SIZE = 100;
+/** Most exports and erasures that are told. */
+const MOST_AUDIT_RECORDS = 1000;
+
+/** What is asked for. */
+interface Asked {
+  readonly tenant: string;
+  readonly customerId: string;
+  /** Most rows of a page. */
+  readonly limit: number;
+}
+/** Where a page begins: in which list, and after which row of it. */
+interface Start {
+  readonly list: 'history' | 'queries';
+  readonly after: readonly [createdAtMs: number, id: string] | undefined;
+}
+type Page = Partial<ExportCustomerResponse> & { readonly next?: Start | undefined };
+
+export const exportCustomer =
+  ({ store, keys, audit, now }: Parts): Handler<CustomerServiceDefinition, 'exportCustomer'> =>
+  async ({ customerId, pageSize, pageToken }, call) => {
+    const asked: Asked = { tenant: call.principal.tenant, customerId, limit: pageSize || DEFAULT_PAGE_SIZE };
+    const scope: PageScope = { tenant: asked.tenant, list: 'export', filter: { customer: customerId } };
+    const start = pageToken === '' ? undefined : startIn(scope, pageToken);
+    const { next, ...page } = await store.within(call, async (tx): Promise<Page> => {
+      const first = start ? {} : await readProfile(tx, keys, asked);
+      const list = start?.list ?? 'history';
+      const rest = list === 'history' ? await readHistory(tx, asked, start) : await readQueries(tx, keys, asked, start);
+      const detail = { list, rows: String((rest.interactions ?? rest.queries ?? []).length) };
+      await audit.note(tx, call.principal, { at: now(), action: 'customer.exported', subject: customerId, detail });
+      return { ...first, ...rest };
+    });
+    const nextPageToken = next ? pageTokenOf(scope, [next.list, ...(next.after ?? [])]) : '';
+    return { profile: undefined, interactions: [], queries: [], auditRecords: [], ...page, nextPageToken };
+  };
+
+function startIn(scope: PageScope, token: string): Start {
+  const [list, createdAt, id, ...more] = keyOf(scope, token) ?? [];
+  if ((list !== 'history' && list !== 'queries') || more.length > 0) return fail('PAGE_TOKEN_INVALID', {});
+  if (createdAt === undefined) return { list, after: undefined };
+  return isTime(createdAt) && typeof id === 'string' ? { list, after: [createdAt, id] } : fail('PAGE_TOKEN_INVALID', {});
+}
+
+async function readProfile(tx: Transaction, keys: ContentKeys, { tenant, customerId }: Asked): Promise<Page> {
+  const [row] = await rowsOf<SealedProfile & { wrapped_key: Uint8Array | null }>(
+    tx,
+    sql`
+      select c.display_name, c.facts, c.tier, c.language, k.wrapped_key
+      from customers c left join customer_keys k on k.tenant = c.tenant and k.customer_id = c.id where c.id = ${customerId}`,
+  );
+  const key = row && keys.read(tenant, customerId, row.wrapped_key);
+  const audited = await rowsOf<AuditRow>(
+    tx,
+    sql`select ${AUDIT_COLUMNS} from audit_log where subject = ${customerId} and action like 'customer.%' order by position desc limit ${MOST_AUDIT_RECORDS}`,
+  );
+  return {
+    profile: row && key ? openProfile(key, customerId, row) : undefined,
+    auditRecords: audited.map((record) => auditRecordOf(chainedOf(record))),
+  };
+}
+
+const follows = (row: SQL, start: Start | undefined): SQL =>
+  start?.after ? sql`${row} < (${new Date(start.after[0]).toISOString()}::timestamptz, ${start.after[1]})` : sql`true`;
+
+async function readHistory(tx: Transaction, { customerId, limit }: Asked, start: Start | undefined): Promise<Page> {
+  const rows = await rowsOf<InteractionRow>(
+    tx,
+    sql`
+      select ${INTERACTION_COLUMNS} from customer_history where customer_id = ${customerId} and ${follows(sql`(created_at, id)`, start)}
+      order by created_at desc, id desc limit ${limit + 1}`,
+  );
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    interactions: page.map(interactionOf),
+    next: last && rows.length > limit ? { list: 'history', after: [last.at, last.id] } : { list: 'queries', after: undefined },
+  };
+}
+
+async function readQueries(
+  tx: Transaction,
+  keys: ContentKeys,
+  { tenant, customerId, limit }: Asked,
+  start: Start | undefined,
+): Promise<Page> {
+  const rows = await rowsOf<SealedRecord & { at: number }>(
+    tx,
+    sql`
+      select ${SEALED_RECORD}, ${millis('q.created_at')} as at from ${QUERIES_AND_KEYS}
+      where q.customer_id = ${customerId} and ${follows(sql`(q.created_at, q.id)`, start)}
+      order by q.created_at desc, q.id desc limit ${limit + 1}`,
+  );
+  const page = rows.slice(0, howManyFit(rows.slice(0, limit)));
+  const belongingsOf = await readBelongings(
+    tx,
+    page.map((row) => row.id),
+  );
+  const last = page.at(-1);
+  return {
+    queries: page.flatMap((row) => {
+      const query = openQuery(keys, tenant, row);
+      return query ? [{ query, ...belongingsOf(row.id) }] : [];
+    }),
+    next: last && rows.length > page.length ? { list: 'queries', after: [last.at, last.id] } : undefined,
+  };
+}
