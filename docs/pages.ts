@@ -7,6 +7,7 @@ import { apiPage } from './apiPage.js';
 import { configurationPage } from './configurationPage.js';
 import { databasePage } from './databasePage.js';
 import { errorsPage } from './errorsPage.js';
+import { eventsPage } from './eventsPage.js';
 
 /** Content of each generated page of `docs/reference/` by its file name. */
 export function pages(): Map<string, string> {
@@ -16,6 +17,7 @@ export function pages(): Map<string, string> {
     ['errors.md', errorsPage(files)],
     ['configuration.md', configurationPage()],
     ['database.md', databasePage()],
+    ['events.md', eventsPage()],
   ]);
 }
 

@@ -157,6 +157,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'wordPiece',
     'onnxFile',
     'nextBatch',
+    'encoderDigest',
   ],
   'services/generator': ['gate', 'claims', 'sentences', 'citations', 'promises', 'words', 'prompt', 'modelReply'],
   'services/context': [
@@ -169,6 +170,8 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'tokenCount',
     'decisionRow',
     'events',
+    'relaySink',
+    'modelMonitoring',
   ],
   cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],
   'cli/knowledge': ['gone'],

@@ -1,5 +1,6 @@
 import { boolean, declare, integer, oneOf, path, target, text, url } from '../../lib/config.js';
 import { serverSettings } from '../../lib/server.js';
+import { relaySettings } from './relaySettings.js';
 
 export const ContextConfig = declare({
   ...serverSettings('127.0.0.1:50052'),
@@ -63,6 +64,7 @@ export const ContextConfig = declare({
     default: 0,
     doc: "How many days messages are kept, with their feedback, labels and lines in customers' histories; they go by whole months, so up to 31 days later. 0 keeps them for ever.",
   }),
+  ...relaySettings,
   seed: boolean({
     env: 'REPLYMESH_SEED',
     default: false,

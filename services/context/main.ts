@@ -18,6 +18,7 @@ import { startRequestExpiry } from './requestExpiry.js';
 import { sealOldRows } from './sealOldRows.js';
 import { seed } from './seed.js';
 import { served } from './served.js';
+import { startRelays } from './startRelays.js';
 
 /** Longest wait for one call of inference, milliseconds: a batch of long passages on a busy machine. */
 const INFERENCE_TIMEOUT_MS = 20_000;
@@ -46,5 +47,6 @@ const inference = connect(InferenceServiceDefinition, {
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
+const relays = await startRelays({ store, config, now });
 const server = await startServer(config, meshPrincipal, served({ store, cache, keys, audit, embedder, inference: inference.client, now }));
-onShutdown([server, embedder, expiry, partitions, inference, cache, store, telemetry]);
+onShutdown([server, embedder, expiry, partitions, relays, inference, cache, store, telemetry]);

@@ -52,11 +52,18 @@ function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
     database: 'postgres',
     stream: () => new PgliteConnection(db),
   });
+  // One process has the folder, so that it knows all of them.
+  const claims = new Set<string>();
   return {
     vectors,
     within: (call, work) => transact(pool, asTenant(call.principal.tenant), call.signal, work),
     background: (work) => transact(pool, asBackground, undefined, work),
     owner: (work) => transact(pool, '', undefined, work),
+    claim: async (name) => {
+      if (claims.has(name)) return undefined;
+      claims.add(name);
+      return { lost: new AbortController().signal, release: async () => void claims.delete(name) };
+    },
     close: async () => {
       await pool.end();
       await db.close();

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { migrate } from './migrate.js';
+import { claim } from './postgresClaim.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
 import { isUnreachable } from './storeFault.js';
 import { transact } from './transact.js';
@@ -50,6 +51,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     },
     background: (work) => transact(pool, `${asBackground}; SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
     owner: (work) => transact(pool, `SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
+    claim: (name) => claim(connection(options), name),
     close: () => pool.end(),
   };
 }

@@ -21,7 +21,15 @@ export interface Store {
   background<T>(work: Work<T>): Promise<T>;
   /** Changes of the schema itself, such as another partition. Not for rows: no role, so that a superuser's row-level security is none. */
   owner<T>(work: Work<T>): Promise<T>;
+  /** Tries to be the only one in all processes with this name. @returns undefined while another is @throws when the database does not answer */
+  claim(name: string): Promise<Claim | undefined>;
   close(): Promise<void>;
+}
+
+/** Held until it is released, or lost with its connection: whoever goes on then may no longer be alone. */
+export interface Claim {
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
 }
 
 /** Rows of a statement written by hand. Times come as text in raw rows: ask for `millis(column)` instead. */
