@@ -34,16 +34,7 @@ const PART = /\.record\.part$/;
  * @throws StartError when the folder cannot be used
  */
 export async function openSpool(folder: string, most: number, deliver: (entry: Spooled) => Promise<Delivered>): Promise<Spool> {
-  const entries = spoolEntries();
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await ownersOnly(folder);
-    for (const name of (await readdir(folder)).sort()) await load(folder, name, entries);
-  } catch (error) {
-    throw new StartError(
-      `The spool folder ${folder} cannot be used: ${(error as Error).message}. Set REPLYMESH_SPOOL_DIR to a folder that can be written.`,
-    );
-  }
+  const entries = await openEntries(folder);
   waiting.set(entries.size());
 
   let closed = false;
@@ -103,6 +94,21 @@ export async function openSpool(folder: string, most: number, deliver: (entry: S
       await draining;
     },
   };
+}
+
+/** The records that wait in the folder. @throws StartError */
+async function openEntries(folder: string): Promise<ReturnType<typeof spoolEntries>> {
+  const entries = spoolEntries();
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ownersOnly(folder);
+    for (const name of (await readdir(folder)).sort()) await load(folder, name, entries);
+  } catch (error) {
+    throw new StartError(
+      `The spool folder ${folder} cannot be used: ${(error as Error).message}. Set REPLYMESH_SPOOL_DIR to a folder that can be written.`,
+    );
+  }
+  return entries;
 }
 
 /** Delivers a record and takes its file away. A file that stays is delivered again, which changes nothing. */
