@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { MasterKey } from './masterKey.js';
 import { open, seal } from './sealing.js';
@@ -20,6 +20,8 @@ export interface ContentKeys {
   read(tenant: string, customerId: string, wrapped: Uint8Array | null | undefined): ContentKey | undefined;
   /** Keys to write with, made in this transaction where there are none. However many instances make one at once, one stands. */
   forWriting(tx: Transaction, tenant: string, customerIds: readonly string[]): Promise<ReadonlyMap<string, ContentKey>>;
+  /** The same where the stored ones were read already. */
+  completed(tx: Transaction, tenant: string, customers: readonly StoredKey[]): Promise<ReadonlyMap<string, ContentKey>>;
   /** Takes a key out of memory. */
   forget(tenant: string, customerId: string): void;
 }
@@ -29,9 +31,10 @@ const KEY_BYTES = 32;
 const IN_MEMORY = 10_000;
 export const IN_MEMORY_MS = 60_000;
 
-interface Row {
+export interface StoredKey {
   readonly customer_id: string;
-  readonly wrapped_key: Uint8Array;
+  /** Null where there is none. */
+  readonly wrapped_key: Uint8Array | null;
 }
 
 export function contentKeys({ wrapping }: MasterKey): ContentKeys {
@@ -50,14 +53,14 @@ export function contentKeys({ wrapping }: MasterKey): ContentKeys {
     return key;
   };
 
-  const insert = (tx: Transaction, tenant: string, customerIds: readonly string[]): Promise<Row[]> => {
+  const insert = (tx: Transaction, tenant: string, customerIds: readonly string[]): Promise<StoredKey[]> => {
     // One order everywhere, so that two instances cannot wait for each other.
     const keys = [...customerIds].sort().map((customerId) => ({
       customer_id: customerId,
       wrapped_key: `\\x${seal(wrapping, placeOf(tenant, customerId), randomBytes(KEY_BYTES)).toString('hex')}`,
     }));
     // "Do nothing" would not return the row that another instance made meanwhile.
-    return rowsOf<Row>(
+    return rowsOf<StoredKey>(
       tx,
       sql`
         insert into customer_keys as held (tenant, customer_id, wrapped_key, created_at)
@@ -67,22 +70,32 @@ export function contentKeys({ wrapping }: MasterKey): ContentKeys {
     );
   };
 
+  const completed: ContentKeys['completed'] = async (tx, tenant, customers) => {
+    const missing = customers.filter((row) => row.wrapped_key === null).map((row) => row.customer_id);
+    const made = missing.length === 0 ? [] : await insert(tx, tenant, missing);
+    return new Map(
+      [...customers, ...made].flatMap(({ customer_id, wrapped_key }) => {
+        const key = read(tenant, customer_id, wrapped_key);
+        return key ? [[customer_id, key] as const] : [];
+      }),
+    );
+  };
+
   return {
     read,
+    completed,
     forWriting: async (tx, tenant, customerIds) => {
-      const wanted = [...new Set(customerIds)];
-      const stored = await rowsOf<Row>(
-        tx,
-        sql`select customer_id, wrapped_key from customer_keys where customer_id = any(array(select jsonb_array_elements_text(${JSON.stringify(wanted)}::jsonb)))`,
-      );
-      const has = new Set(stored.map((row) => row.customer_id));
-      const missing = wanted.filter((customerId) => !has.has(customerId));
-      const made = missing.length === 0 ? [] : await insert(tx, tenant, missing);
-      return new Map([...stored, ...made].map((row) => [row.customer_id, read(tenant, row.customer_id, row.wrapped_key)!]));
+      const stored = await rowsOf<StoredKey>(tx, sql`select c.customer_id, k.wrapped_key from ${customersAndKeys(customerIds)}`);
+      return completed(tx, tenant, stored);
     },
     forget: (tenant, customerId) => void unwrapped.delete(nameOf(tenant, customerId)),
   };
 }
+
+/** `c.customer_id`, each once, with the key `k` where there is one. */
+export const customersAndKeys = (customerIds: readonly string[]): SQL => sql`
+  jsonb_array_elements_text(${JSON.stringify([...new Set(customerIds)])}::jsonb) as c(customer_id)
+  left join customer_keys k on k.customer_id = c.customer_id`;
 
 const contentKey = (tenant: string, wrapped: Uint8Array, key: Uint8Array): ContentKey => ({
   wrapped,

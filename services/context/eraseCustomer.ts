@@ -27,7 +27,7 @@ export const eraseCustomer =
   ({ store, cache, keys, audit, now }: Parts): Handler<CustomerServiceDefinition, 'eraseCustomer'> =>
   async ({ customerId, requestId }, call) => {
     const { tenant, subject: actor } = call.principal;
-    const { at, rows } = await store.within(call, async (tx): Promise<Erasure> => {
+    const { at, rows } = await store.alone(call, async (tx): Promise<Erasure> => {
       const log = await audit.open(tx, tenant);
       const before = requestId === '' ? undefined : await readErasure(tx, customerId, requestId);
       if (before) return before;

@@ -57,6 +57,8 @@ function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
   return {
     vectors,
     within: (call, work) => transact(pool, asTenant(call.principal.tenant), call.signal, work),
+    // It is one connection, so that everybody is.
+    alone: (call, work) => transact(pool, asTenant(call.principal.tenant), call.signal, work),
     background: (work) => transact(pool, asBackground, undefined, work),
     owner: (work) => transact(pool, '', undefined, work),
     claim: async (name) => {

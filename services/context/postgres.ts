@@ -1,10 +1,11 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
+import type { Within } from '../../lib/call.js';
 import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { migrate } from './migrate.js';
 import { claim } from './postgresClaim.js';
-import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
+import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction, turnOf } from './store.js';
 import { isUnreachable } from './storeFault.js';
 import { transact } from './transact.js';
 
@@ -37,18 +38,20 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
   });
   // An idle connection's error would end the process; the pool drops the connection by itself.
   pool.on('error', (error) => log.warn({ error }, 'an idle database connection was lost'));
+  const within = async <T>(call: Within, work: (tx: Transaction) => Promise<T>, more = ''): Promise<T> => {
+    call.signal.throwIfAborted();
+    const leftMs = Math.max(1, Math.min(options.statementTimeoutMs, call.deadline.getTime() - Date.now()));
+    try {
+      return await transact(pool, `${asTenant(call.principal.tenant)}; SET LOCAL statement_timeout = ${leftMs}${more}`, call.signal, work);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      throw error;
+    }
+  };
   return {
     vectors,
-    within: async (call, work) => {
-      call.signal.throwIfAborted();
-      const leftMs = Math.max(1, Math.min(options.statementTimeoutMs, call.deadline.getTime() - Date.now()));
-      try {
-        return await transact(pool, `${asTenant(call.principal.tenant)}; SET LOCAL statement_timeout = ${leftMs}`, call.signal, work);
-      } catch (error) {
-        call.signal.throwIfAborted();
-        throw error;
-      }
-    },
+    within: (call, work) => within(call, work),
+    alone: (call, work) => within(call, work, `; ${turnOf(call.principal.tenant)}`),
     background: (work) => transact(pool, `${asBackground}; SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
     owner: (work) => transact(pool, `SET LOCAL statement_timeout = ${options.statementTimeoutMs}`, undefined, work),
     claim: (name) => claim(connection(options), name),

@@ -6,12 +6,12 @@ import { background } from '../../lib/call.js';
 import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
-import type { AuditLog, Entry } from './auditLog.js';
+import type { AuditLog, Entry, HeadRow, OpenLog } from './auditLog.js';
 import type { Cache } from './cache.js';
-import type { ContentKeys } from './contentKeys.js';
+import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import { type DecisionWrite, decisionWrite } from './decisionRow.js';
-import { acceptedBeforeErasure } from './erasures.js';
+import { erasedAt } from './erasures.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { hexOf, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
@@ -45,7 +45,7 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
     if (known) return known;
     const made = groupCommit<Item, RecordDecisionResponse>({
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
-      commit: (items) => store.within(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, parts, tenant, items)),
+      commit: (items) => store.alone(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, parts, tenant, items)),
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
       mayBeOnes: (error) => error instanceof StatementRefused || (error instanceof Fault && error.reason === 'VALUE_REFUSED'),
       maxItems: MAX_BATCH,
@@ -69,44 +69,62 @@ async function writeAll(
   items: readonly Item[],
 ): Promise<Outcome<RecordDecisionResponse>[]> {
   const at = now();
-  const log = await audit.open(tx, tenant);
-  const accepted = items.map(({ write: { id, customer_id, event } }) => ({ id, customer_id, created_at: event.payload.create_time }));
-  const erased = await acceptedBeforeErasure(tx, accepted);
-  const kept = items.filter(({ write }) => !erased.has(write.id));
-  const keyOf = await keys.forWriting(
-    tx,
-    tenant,
-    kept.map(({ write }) => write.customer_id),
-  );
-  const sealed = kept.map(({ write, actor }) => ({
-    write,
-    actor,
-    columns: sealQuery(keyOf.get(write.customer_id)!, write.id, write.texts),
-  }));
-  const created = await insert(tx, tenant, sealed, at);
-  await log.append(sealed.filter(({ write }) => created.has(write.id)).map((one) => entryOf(one, at)));
-  const rest = kept.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
+  const { head, customers } = await readBefore(tx, tenant, items);
+  // They waited somewhere while their customer was erased.
+  const isErased = ({ write }: Item): boolean =>
+    Date.parse(write.event.payload.create_time) <= (customers.get(write.customer_id)?.erased_at ?? Number.NEGATIVE_INFINITY);
+  const kept = items.filter((item) => !isErased(item));
+  const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
+  const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
+  const created = await insert(tx, tenant, sealed, at, audit.from(tx, tenant, head));
+  const rest = sealed.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
-  return items.map(({ write, query }) =>
-    created.has(write.id) || erased.has(write.id)
-      ? { ok: true, value: { query, created: created.has(write.id) } }
-      : outcomeOf(keys, tenant, write, standing.get(write.id)),
-  );
+  return items.map((item) => {
+    const isNew = created.has(item.write.id);
+    if (isNew || isErased(item)) return { ok: true, value: { query: item.query, created: isNew } };
+    return outcomeOf(keys, tenant, item.write, standing.get(item.write.id));
+  });
 }
 
-type Sealed = Pick<Item, 'write' | 'actor'> & { readonly columns: ReturnType<typeof sealQuery> };
+interface Customer extends StoredKey {
+  /** Milliseconds since 1970; null when never. */
+  readonly erased_at: number | null;
+}
+
+/** What has to be known before anything is written, in one statement. */
+async function readBefore(
+  tx: Transaction,
+  tenant: string,
+  items: readonly Item[],
+): Promise<{ head: HeadRow | undefined; customers: ReadonlyMap<string, Customer> }> {
+  const rows = await rowsOf<Customer & HeadRow>(
+    tx,
+    sql`
+      select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac
+      from ${customersAndKeys(items.map(({ write }) => write.customer_id))} left join audit_heads h on h.tenant = ${tenant}`,
+  );
+  return { head: rows[0]?.hash == null ? undefined : rows[0], customers: new Map(rows.map((row) => [row.customer_id, row])) };
+}
+
+interface Sealed {
+  readonly write: DecisionWrite;
+  readonly columns: ReturnType<typeof sealQuery>;
+  readonly entry: Entry;
+}
 
 /** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
-const entryOf = ({ write, actor, columns }: Sealed, at: Date): Entry => ({
-  at,
-  actor,
-  action: 'decision.recorded',
-  subject: write.id,
-  detail: { ...write.audited, record_sha256: createHash('sha256').update(columns.record).digest('hex') },
-});
+function sealedOf({ write, actor }: Item, key: ContentKey, at: Date): Sealed {
+  const columns = sealQuery(key, write.id, write.texts);
+  const detail = { ...write.audited, record_sha256: createHash('sha256').update(columns.record).digest('hex') };
+  return { write, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
+}
 
-/** Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it. One statement, so that one round trip. */
-async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[], now: Date): Promise<ReadonlySet<string>> {
+/**
+ * Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it, and logs it.
+ * One statement, so that one round trip, but where some were stored before: the log then follows.
+ */
+async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[], now: Date, log: OpenLog): Promise<ReadonlySet<string>> {
+  if (sealed.length === 0) return new Set();
   const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event }, columns }) => {
     return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event };
   });
@@ -143,10 +161,15 @@ async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[]
         select ${tenant}, event->>'id', event->>'type', id, event->'payload', ${at}::timestamptz from input join stored using (id)
         -- It may have been announced before its query's month was dropped.
         on conflict do nothing
-      )
+      ), ${log.appending(
+        sealed.map(({ entry }) => entry),
+        sql`(select count(*) from stored) = ${sealed.length}`,
+      )}
       select id from stored`,
   );
-  return new Set(rows.map((row) => row.id));
+  const created = new Set(rows.map((row) => row.id));
+  if (created.size < sealed.length) await log.append(sealed.flatMap(({ write, entry }) => (created.has(write.id) ? [entry] : [])));
+  return created;
 }
 
 /** The record that stands for one that was not stored, where there is any. */

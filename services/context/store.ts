@@ -17,6 +17,11 @@ export interface Store {
    * @throws Fault STORE_UNREACHABLE, StatementRefused, an AbortError when the caller is gone
    */
   within<T>(call: Within, work: Work<T>): Promise<T>;
+  /**
+   * The same, while nobody else is in here for this tenant, in any process: for what must not meet an erasure half-way, and for its audit log.
+   * The lock is taken before the transaction reads anything, so that it sees all that others did.
+   */
+  alone<T>(call: Within, work: Work<T>): Promise<T>;
   /** The mesh's own work across tenants, on the tables that let the background role in. */
   background<T>(work: Work<T>): Promise<T>;
   /** Changes of the schema itself, such as another partition. Not for rows: no role, so that a superuser's row-level security is none. */
@@ -51,6 +56,10 @@ export function asTenant(tenant: string): string {
     throw new RangeError('A tenant is a name without NUL and backslash.');
   return `SET LOCAL ROLE ${APP_ROLE}; SET LOCAL replymesh.tenant = ${literal(tenant)}`;
 }
+/** Waits for the tenant's turn, and keeps it until the transaction ends. */
+export const turnOf = (tenant: string): string => `SELECT pg_advisory_xact_lock(hashtextextended(${literal(tenant)}, ${TURNS}))`;
+/** Any number that is this lock's alone. */
+const TURNS = 7_269_411_029;
 export const asBackground = `SET LOCAL ROLE ${BACKGROUND_ROLE}`;
 
 /** Vector search looks on past rows that row-level security hides, instead of returning too few (pgvector ≥ 0.8). */

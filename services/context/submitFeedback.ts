@@ -25,7 +25,7 @@ export const submitFeedback =
   ({ store, cache, keys, audit, now, newFeedbackId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
   async (request, call) => {
     const { tenant, subject: actor } = call.principal;
-    const { feedback, customerId } = await store.within(call, async (tx) => {
+    const { feedback, customerId } = await store.alone(call, async (tx) => {
       const log = await audit.open(tx, tenant);
       const [row] = await rowsOf<About & { wrapped_key: Uint8Array | null }>(
         tx,

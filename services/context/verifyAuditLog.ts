@@ -73,5 +73,5 @@ async function read(
              (select jsonb_agg(to_jsonb(r)) from (
                 select ${AUDIT_COLUMNS} from audit_log where position > ${last.position} order by position limit ${limit}) r) as records`,
   );
-  return { records: (row?.records ?? []).map(chainedOf), head: row?.head ? audit.head(row.head, tenant) : undefined };
+  return { records: (row?.records ?? []).map(chainedOf), head: row?.head ? audit.headOf(tenant, row.head) : undefined };
 }
