@@ -16,6 +16,7 @@ export function databasePage(): string {
     const source = readFileSync(new URL(`services/context/${file}.ts`, packageRoot), 'utf8');
     return Object.values(tables)
       .filter((table): table is PgTable => is(table, PgTable))
+      .sort((a, b) => placeOf(a, source) - placeOf(b, source))
       .map((table) => section(table, source));
   });
   return `# Database
@@ -25,15 +26,18 @@ of its tenant, the mesh's own work across tenants has \`replymesh_background\`. 
 
 \`queries\` is partitioned by the month (UTC) of \`created_at\`. The months to come are made ahead; a row of any other time goes to \`queries_default\`. With
 \`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and with them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\` and \`shadow_predictions\`;
-the counts in \`analytics_hourly\` and the \`audit_log\` stay. Retention goes by the earlier of the service's clock and the database's. A row whose own time is wrong, because the clock of the gateway
+the counts of analytics (\`analytics_counts\` and its neighbours) and the \`audit_log\` stay. Retention goes by the earlier of the service's clock and the database's. A row whose own time is wrong, because the clock of the gateway
 was that accepted it, is kept or forgotten by that time.
 
 ${sections.join('\n')}`;
 }
 
+/** Not every loader keeps the order of the file. */
+const placeOf = (table: PgTable, source: string): number => source.indexOf(`pgTable(\n  '${getTableConfig(table).name}'`);
+
 function section(table: PgTable, source: string): string {
   const { name, columns, primaryKeys, indexes } = getTableConfig(table);
-  const from = source.indexOf(`pgTable(\n  '${name}'`);
+  const from = placeOf(table, source);
   const text = source.slice(from, source.indexOf('\n  },\n', from));
   const rows = columns.map((column) => {
     const type = `${column.getSQLType()}${column.notNull || column.primary ? '' : ', may be null'}`;

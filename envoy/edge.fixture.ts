@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Metadata, ServerError, Status } from 'nice-grpc';
+import { AnalyticsServiceDefinition } from '../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
@@ -33,6 +34,7 @@ export interface Answers {
   readonly models?: Partial<Handlers<typeof ModelServiceDefinition>>;
   readonly audit?: Partial<Handlers<typeof AuditServiceDefinition>>;
   readonly customers?: Partial<Handlers<typeof CustomerServiceDefinition>>;
+  readonly analytics?: Partial<Handlers<typeof AnalyticsServiceDefinition>>;
 }
 
 export interface TestEdge {
@@ -116,6 +118,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(ModelServiceDefinition, withDefaults(ModelServiceDefinition, answers.models)),
     serve(AuditServiceDefinition, withDefaults(AuditServiceDefinition, answers.audit)),
     serve(CustomerServiceDefinition, withDefaults(CustomerServiceDefinition, answers.customers)),
+    serve(AnalyticsServiceDefinition, withDefaults(AnalyticsServiceDefinition, answers.analytics)),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createChannel, createClient, Metadata } from 'nice-grpc';
+import { AnalyticsServiceDefinition } from '../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
@@ -20,6 +21,7 @@ export interface TestMesh {
   readonly models: Client<typeof ModelServiceDefinition>;
   readonly audit: Client<typeof AuditServiceDefinition>;
   readonly customers: Client<typeof CustomerServiceDefinition>;
+  readonly analytics: Client<typeof AnalyticsServiceDefinition>;
   readonly dataDir: string;
   readonly output: string[];
   /** Metadata with a token of this tenant and these scopes. */
@@ -65,6 +67,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     models: createClient(ModelServiceDefinition, channel, authorized),
     audit: createClient(AuditServiceDefinition, channel, authorized),
     customers: createClient(CustomerServiceDefinition, channel, authorized),
+    analytics: createClient(AnalyticsServiceDefinition, channel, authorized),
     as: async (tenant, scopes = ALL_SCOPES) => ({
       metadata: Metadata({ authorization: `Bearer ${await mesh.keys.sign({ subject: 'test', tenant, scopes, ttlSeconds: 600 })}` }),
     }),

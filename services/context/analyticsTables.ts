@@ -1,18 +1,24 @@
-import { bigint, doublePrecision, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
-import { everyTenant, ownTenant, tenant, time } from './columns.js';
+import { bigint, boolean, doublePrecision, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import type { Grain } from './analyticsPeriod.js';
+import { everyTenant, ownTenant, ownTenantOrMesh, tenant, time, xid8 } from './columns.js';
 
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0);
-/** Rows in each bin, the first bin first. Bins of rows add up, so that percentiles of any period come from few rows. */
+/** Queries in each bin, the lowest first. Bins of rows add up, so that percentiles of any period come from few rows. */
 const histogram = (name: string) => bigint(name, { mode: 'number' }).array().notNull();
 const sum = (name: string) => doublePrecision(name).notNull().default(0);
 
-/** What happened in an hour, counted by everything that analytics asks by: days of it are read in the place of millions of queries. */
-export const analyticsHourly = pgTable(
-  'analytics_hourly',
+/**
+ * How many messages there were of each kind, and sums over them: counts alone, of no one customer. Made from the outbox (`rollUpEvents.ts`).
+ * Each message is in its hour and in its day, so that a month is read as days and its edges as hours.
+ */
+export const analyticsCounts = pgTable(
+  'analytics_counts',
   {
     tenant: tenant(),
-    /** Its beginning. */
-    hour: time('hour').notNull(),
+    /** `hour` or `day`, UTC. */
+    grain: text('grain').$type<Grain>().notNull(),
+    /** Beginning of it. */
+    startsAt: time('starts_at').notNull(),
     labelSpace: text('label_space').notNull(),
     intent: text('intent').notNull(),
     channel: text('channel').notNull(),
@@ -20,37 +26,97 @@ export const analyticsHourly = pgTable(
     reason: text('reason').notNull(),
     modelVersion: text('model_version').notNull(),
     queries: count('queries'),
+    /** Those that the models answered; the sums of confidence and uncertainty are over them. */
+    understood: count('understood'),
     confidenceSum: sum('confidence_sum'),
-    /** 20 bins of 0.05. */
-    confidenceHistogram: histogram('confidence_histogram'),
-    /** Queries with an uncertainty: those that inference answered. */
-    uncertaintyCount: count('uncertainty_count'),
+    /** Nats. */
     uncertaintySum: sum('uncertainty_sum'),
-    /** 20 bins of 0.25 nats; the last is open. */
-    uncertaintyHistogram: histogram('uncertainty_histogram'),
+    /** Those whose response time is known. */
+    timed: count('timed'),
     responseTimeMsSum: sum('response_time_ms_sum'),
-    /** 64 bins, four to each doubling: bin i ends at 2^((i + 1) / 4) milliseconds; the last is open. */
-    responseTimeHistogram: histogram('response_time_histogram'),
-    /** Queries with any feedback; the others are silent, which is not the same as content. */
-    answered: count('answered'),
-    /** Queries whose last feedback says resolved, and those whose last says that it is not. */
+    /** Those with any feedback. The others are silent, which is not the same as content. */
+    withFeedback: count('with_feedback'),
+    /** Those whose last word on it says resolved, and those whose last word says that it is not. */
     resolved: count('resolved'),
     unresolved: count('unresolved'),
-    /** From the query to the feedback that confirmed it, over `resolved`. */
+    /** From the message to that word, over `resolved`. */
     resolutionSecondsSum: sum('resolution_seconds_sum'),
-    /** Queries by their last satisfaction, 1 to 5. */
-    satisfactionHistogram: histogram('satisfaction_histogram'),
-    /** Queries whose intent people corrected. */
+    /** Those with a word on satisfaction; the sum is of the last words. */
+    satisfactionCount: count('satisfaction_count'),
+    satisfactionSum: count('satisfaction_sum'),
+    /** Those where people named another intent. */
     corrected: count('corrected'),
-    updatedAt: time('updated_at').notNull(),
   },
   (t) => [
     // By its own name, which would be longer than Postgres takes.
     primaryKey({
-      name: 'analytics_hourly_pk',
-      columns: [t.tenant, t.hour, t.labelSpace, t.intent, t.channel, t.action, t.reason, t.modelVersion],
+      name: 'analytics_counts_pk',
+      columns: [t.tenant, t.grain, t.startsAt, t.labelSpace, t.intent, t.channel, t.action, t.reason, t.modelVersion],
+    }),
+    index('analytics_counts_age').using('brin', t.startsAt),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** How confidence, uncertainty and response time are spread (`analyticsBins.ts`). Apart from the counts because they need fewer rows: not one for each reason. */
+export const analyticsHistograms = pgTable(
+  'analytics_histograms',
+  {
+    tenant: tenant(),
+    /** As in `analytics_counts`. */
+    grain: text('grain').$type<Grain>().notNull(),
+    startsAt: time('starts_at').notNull(),
+    labelSpace: text('label_space').notNull(),
+    intent: text('intent').notNull(),
+    channel: text('channel').notNull(),
+    confidence: histogram('confidence'),
+    uncertainty: histogram('uncertainty'),
+    responseTime: histogram('response_time'),
+  },
+  (t) => [
+    primaryKey({
+      name: 'analytics_histograms_pk',
+      columns: [t.tenant, t.grain, t.startsAt, t.labelSpace, t.intent, t.channel],
     }),
     ownTenant(),
     everyTenant(),
   ],
+);
+
+/** How often each base model's first choice was the decision's. */
+export const analyticsVotes = pgTable(
+  'analytics_votes',
+  {
+    tenant: tenant(),
+    /** As in `analytics_counts`. */
+    grain: text('grain').$type<Grain>().notNull(),
+    startsAt: time('starts_at').notNull(),
+    labelSpace: text('label_space').notNull(),
+    modelVersion: text('model_version').notNull(),
+    member: text('member').notNull(),
+    votes: count('votes'),
+    agreed: count('agreed'),
+  },
+  (t) => [
+    primaryKey({ name: 'analytics_votes_pk', columns: [t.tenant, t.grain, t.startsAt, t.labelSpace, t.modelVersion, t.member] }),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** How far the roll-ups are: one row, of tenant ''. Everything in the outbox up to its place is in them, and nothing after it. */
+export const analyticsProgress = pgTable(
+  'analytics_progress',
+  {
+    tenant: tenant().primaryKey(),
+    transactionId: xid8('transaction_id').notNull(),
+    position: bigint('position', { mode: 'number' }).notNull(),
+    /** Whether everything that is stored is to be counted anew. */
+    recounting: boolean('recounting').notNull(),
+    /** Where that goes on: tenants by name, and hour by hour of each. */
+    recountTenant: text('recount_tenant').notNull().default(''),
+    recountFrom: time('recount_from').notNull(),
+  },
+  () => [ownTenantOrMesh(), everyTenant()],
 );

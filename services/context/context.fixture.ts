@@ -7,6 +7,7 @@ import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
+import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
@@ -102,6 +103,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     connect(FeedbackServiceDefinition, to),
     connect(AuditServiceDefinition, to),
     connect(CustomerServiceDefinition, to),
+    connect(AnalyticsServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -112,6 +114,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     feedback: clients[2].client,
     audit: clients[3].client,
     customers: clients[4].client,
+    analytics: clients[5].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);

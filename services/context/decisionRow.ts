@@ -1,5 +1,5 @@
 import { Channel, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
-import { Action, DecisionReason, PriorityLevel, Query, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
+import { Action, DecisionReason, type MemberVote, PriorityLevel, Query, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 import type { Payload } from './events.js';
 
 /** What one decision writes. The objects are rows as Postgres reads them from JSON, keyed by column. */
@@ -55,6 +55,7 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
     response_time_ms: (decision?.timings?.totalUs ?? 0) / 1000,
     customer_tier: nameOf(CustomerTier, decision?.evidence?.features?.tier),
     model_version: storable(decision?.evidence?.bundleDigest ?? ''),
+    votes: decision?.evidence?.memberVotes.length ? votesOf(decision.evidence.memberVotes) : null,
   };
   return {
     id: query.id,
@@ -98,6 +99,10 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
     },
   };
 }
+
+/** First choice of each base model by its name. */
+const votesOf = (votes: readonly MemberVote[]): Record<string, string> =>
+  Object.fromEntries(votes.map(({ member, intents }) => [storable(member), storable(intents[0]?.label ?? '')]));
 
 /** How far a matter got when its decision was made. Nobody tells us whether a reply sent unseen was enough, until there is feedback. */
 export function statusAfter(action: Action): ResolutionStatus {

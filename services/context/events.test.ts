@@ -11,6 +11,7 @@ const FORMS: Readonly<Record<string, (value: unknown) => boolean>> = {
   number: Number.isFinite,
   'number or null': (value) => value === null || Number.isFinite(value),
   'boolean or null': (value) => value === null || typeof value === 'boolean',
+  'object of texts, or null': (value) => value === null || Object.values(value as object).every((v) => typeof v === 'string'),
 };
 
 describe('what is announced', () => {
@@ -38,6 +39,7 @@ describe('what is announced', () => {
     const decision = Decision.fromPartial({
       ...whole.decision,
       uncertainty: { predictiveEntropy: 0.5 },
+      evidence: { memberVotes: [{ member: 'minilm', intents: [{ label: 'get_refund', score: 0.9 }] }] },
       outOfScope: { score: 0.1, isOutOfScope: false },
       reply: { text: 'Dear secret' },
       timings: { totalUs: 12_500 },

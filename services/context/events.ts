@@ -11,6 +11,8 @@ const number = (doc: string): Field<number> => ({ form: 'number', doc });
 const numberOrNull = (doc: string): Field<number | null> => ({ form: 'number or null', doc });
 const booleanOrNull = (doc: string): Field<boolean | null> => ({ form: 'boolean or null', doc });
 
+const labelsOrNull = (doc: string): Field<Readonly<Record<string, string>> | null> => ({ form: 'object of texts, or null', doc });
+
 const query = {
   query_id: text('Its id, `qry_…`.'),
   customer_id: text("The caller's id of the customer; empty when none was given."),
@@ -28,6 +30,7 @@ const query = {
   response_time_ms: number('From request to reply, milliseconds.'),
   customer_tier: text('`CustomerTier` of the API.'),
   model_version: text("SHA-256 of the bundle's manifest; empty without inference."),
+  votes: labelsOrNull("Each base model's first choice, by the model's name; null without inference."),
   create_time: time('When the message was accepted.'),
 };
 

@@ -19,6 +19,7 @@ import { sealOldRows } from './sealOldRows.js';
 import { seed } from './seed.js';
 import { served } from './served.js';
 import { startRelays } from './startRelays.js';
+import { startRollUp } from './startRollUp.js';
 
 /** Longest wait for one call of inference, milliseconds: a batch of long passages on a busy machine. */
 const INFERENCE_TIMEOUT_MS = 20_000;
@@ -48,5 +49,6 @@ const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const relays = await startRelays({ store, config, now });
+const rollUp = startRollUp({ store, now });
 const server = await startServer(config, meshPrincipal, served({ store, cache, keys, audit, embedder, inference: inference.client, now }));
-onShutdown([server, embedder, expiry, partitions, relays, inference, cache, store, telemetry]);
+onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, store, telemetry]);

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
@@ -17,10 +18,14 @@ import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
+import { getModelAgreement } from './getModelAgreement.js';
 import { getQuery } from './getQuery.js';
+import { getSummary } from './getSummary.js';
+import { getTimeSeries } from './getTimeSeries.js';
 import { importArticles } from './importArticles.js';
 import { listArticles } from './listArticles.js';
 import { listAuditRecords } from './listAuditRecords.js';
+import { listKnowledgeGaps } from './listKnowledgeGaps.js';
 import { listQueries } from './listQueries.js';
 import { recordDecision } from './recordDecision.js';
 import { releaseRequest } from './releaseRequest.js';
@@ -42,7 +47,7 @@ interface Parts {
   readonly now: () => Date;
 }
 
-/** The three services of this process. */
+/** The services of this process. */
 export const served = ({ store, cache, keys, audit, embedder, inference, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, keys, now }),
@@ -72,5 +77,11 @@ export const served = ({ store, cache, keys, audit, embedder, inference, now }: 
   serve(CustomerServiceDefinition, {
     exportCustomer: exportCustomer({ store, keys, audit, now }),
     eraseCustomer: eraseCustomer({ store, cache, keys, audit, now }),
+  }),
+  serve(AnalyticsServiceDefinition, {
+    getSummary: getSummary({ store, now }),
+    getTimeSeries: getTimeSeries({ store, now }),
+    getModelAgreement: getModelAgreement({ store, now }),
+    listKnowledgeGaps: listKnowledgeGaps({ store, now }),
   }),
 ];

@@ -1,6 +1,7 @@
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { GeneratorServiceDefinition } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
@@ -23,6 +24,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     feedback: connect(FeedbackServiceDefinition, passedOn),
     audit: connect(AuditServiceDefinition, passedOn),
     customers: connect(CustomerServiceDefinition, passedOn),
+    analytics: connect(AnalyticsServiceDefinition, passedOn),
     models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
     generator: connect(GeneratorServiceDefinition, generator),

@@ -1,4 +1,5 @@
 import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
+import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
@@ -51,6 +52,7 @@ const server = await startServer(config, tokenPrincipal(config), [
   forward(FeedbackServiceDefinition, to.feedback.client),
   forward(AuditServiceDefinition, to.audit.client),
   forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
+  forward(AnalyticsServiceDefinition, to.analytics.client),
   forward(ModelServiceDefinition, to.models.client),
 ]);
 onShutdown([server, after, spool, to, telemetry]);

@@ -1734,7 +1734,7 @@ export const ListQueriesResponse: MessageFns<ListQueriesResponse> = {
 
 /**
  * Owns the database: customers and their history, knowledge, decisions.
- * Serves `replymesh.v1.KnowledgeService` and `replymesh.v1.FeedbackService` as well; the gateway forwards those.
+ * Serves the public services of knowledge, feedback, audit and analytics as well; the gateway forwards those.
  */
 export type ContextServiceDefinition = typeof ContextServiceDefinition;
 export const ContextServiceDefinition = {
