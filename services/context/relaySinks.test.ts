@@ -9,6 +9,7 @@ import type { Closable } from '../../lib/shutdown.js';
 import { makeBucket, makeBus, makeTable } from './aws.fixture.js';
 import { aQuery, newTenant, openTestStore, startContext, until } from './context.fixture.js';
 import { events } from './events.js';
+import { relayEvents } from './relayMetrics.js';
 import { type RelayServer, SERVERS_START_MS, startMlflow, startMoto } from './relayServers.fixture.js';
 import { relaySettings } from './relaySettings.js';
 import { envelope, type OutboxEvent } from './relaySink.js';
@@ -148,8 +149,12 @@ describe('a table in DynamoDB', () => {
   it('with another key makes no dead letters of everything: it gets all once it is right', async () => {
     const written = await record(3);
     const wrong = await newTable(['id']);
+    const failed = async () =>
+      (await relayEvents.get()).values.find(({ labels }) => labels.sink === 'dynamodb' && labels.result === 'failed');
+    const before = (await failed())?.value ?? 0;
     await start(wrong.env);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // As often as would make dead letters of them.
+    await until(async () => ((await failed())?.value ?? 0) >= before + 4 * written.length);
     expect(await deadLetters()).toEqual([]);
     await stop();
     const right = await newTable();
@@ -188,7 +193,7 @@ describe('a bucket in S3', () => {
     });
   });
 
-  it('holds each event once, also when a longer batch comes again', async () => {
+  it('holds each event once in a file that never changes, also when a longer batch comes again', async () => {
     const bucket = await newBucket();
     const t = newTenant();
     const written = await record(3, t);
@@ -203,6 +208,7 @@ describe('a bucket in S3', () => {
     await start(bucket.env);
     await until(async () => (await bucket.ids()).length === 8);
     expect(await bucket.ids()).toEqual(sorted(written));
+    expect((await bucket.files()).map(({ events }) => events.length).sort()).toEqual([1, 3, 4]);
   });
 });
 
