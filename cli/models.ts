@@ -37,9 +37,15 @@ export async function promoteModel(named: string, env: Environment): Promise<num
 
 /** Goes back to the champion before. */
 export async function rollBackModel(env: Environment): Promise<number> {
-  const bundle = await withModels(env, async (models) => (await models.rollBackBundle({})).bundle!);
+  const bundle = await withModels(env, async (models) => (await models.rollBackBundle({}).catch(refuseToRepeat)).bundle!);
   process.stdout.write(printable(linesOf(bundle)));
   return 0;
+}
+
+/** Asked for again, it would go one further back. */
+function refuseToRepeat(error: unknown): never {
+  if (!(error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED)) throw error;
+  throw new CommandFailed('It takes longer than a call may, and goes on: "models list" tells when the bundle before is served.');
 }
 
 /** Copies a bundle into the models folder of the mesh on this machine, once it was checked; it is the challenger then. */
@@ -55,7 +61,7 @@ export async function addModel(folder: string, env: Environment): Promise<number
   const bundle = await openBundle(folder, defaultLabelSpace);
   const registry = await openRegistry({ folder: modelsDir ?? `${settings(env).dataDir}/models`, shipped: bundleDir });
   await registry.add(bundle);
-  await registry.writeAliases(challenged(await registry.aliases(), bundle.digest));
+  await registry.changeAliases((aliases) => challenged(aliases, bundle.digest));
   process.stdout.write(`${bundle.digest}\n`);
   process.stderr.write(
     `${bundle.manifest.name} ${bundle.manifest.version} was added. Serve it with "models promote ${bundle.digest.slice(0, 12)}".\n`,

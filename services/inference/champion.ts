@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Fault, StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
@@ -46,22 +47,13 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
 
   const aliases = (): Promise<Aliases> => registry.aliases().catch(refuseUnusable);
   const promote = async (digest: string): Promise<void> => {
-    const current = await aliases();
+    const { champion } = await aliases();
     if ((await registry.folderOf(digest)) === undefined) fail('BUNDLE_UNKNOWN', { digest });
-    const next = promoted(current, digest);
-    if (next !== current || serving.bundle.digest !== digest) await change(next);
+    if (champion !== digest || serving.bundle.digest !== digest) await change(digest, (current) => promoted(current, digest));
   };
   const rollBack = async (): Promise<void> => {
-    let next = rolledBack(await aliases()) ?? fail('NO_EARLIER_BUNDLE', {});
-    for (;;) {
-      try {
-        return await change(next);
-      } catch (error) {
-        const before = rolledBack(next);
-        if (!isBroken(error) || !before) throw error;
-        next = before;
-      }
-    }
+    // Where another replica has changed the champion meanwhile, the one before is another one: look again.
+    for (let done = false; !done; ) done = await stepBack(await aliases(), change);
   };
   return {
     serving,
@@ -76,26 +68,43 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
   };
 }
 
+/** Serves a bundle under the names that the edit gives. @returns false when it gave none, and nothing has changed */
+type Change = (digest: string, edit: (current: Aliases) => Aliases | undefined) => Promise<boolean>;
+
+/** Goes back from what was seen to the latest champion that can be served. @returns false when that was no longer so */
+async function stepBack(seen: Aliases, change: Change): Promise<boolean> {
+  let next = rolledBack(seen) ?? fail('NO_EARLIER_BUNDLE', {});
+  for (;;) {
+    try {
+      return await change(next.champion, (current) => (isDeepStrictEqual(current, seen) ? next : undefined));
+    } catch (error) {
+      const before = rolledBack(next);
+      if (!isBroken(error) || !before) throw error;
+      next = before;
+    }
+  }
+}
+
 /** Opens the new champion before anything says that it is one, so that a broken one changes nothing. */
-function changeTo(registry: Registry, serving: Serving, loadDigest: (digest: string) => Promise<LoadedBundle>) {
+function changeTo(registry: Registry, serving: Serving, loadDigest: (digest: string) => Promise<LoadedBundle>): Change {
   const refuse = (digest: string, error: unknown): never => {
     if (!(error instanceof StartError)) throw error;
     bundleRefusals.inc();
     log.error({ digest, error }, 'a bundle was refused, the one before goes on');
     throw fault('BUNDLE_BROKEN', { digest, problem: withoutFolder(error.message) });
   };
-  return async (next: Aliases): Promise<void> => {
-    const { champion } = next;
-    const loaded = serving.bundle.digest === champion ? undefined : await loadDigest(champion).catch((e: unknown) => refuse(champion, e));
+  return async (digest, edit) => {
+    const loaded = serving.bundle.digest === digest ? undefined : await loadDigest(digest).catch((e: unknown) => refuse(digest, e));
+    let written: Aliases | undefined;
     try {
       // Kept, so that there is a way back to the shipped bundle when a new version of Replymesh has brought another one.
       await registry.add(serving.bundle).catch((error: unknown) => log.warn({ error }, 'the bundle served until now could not be kept'));
-      await registry.writeAliases(next).catch(refuseUnusable);
-    } catch (error) {
-      await loaded?.workers.close();
-      throw error;
+      written = await registry.changeAliases(edit).catch(refuseUnusable);
+    } finally {
+      if (!written) await loaded?.workers.close();
     }
-    if (loaded) serving.swap(loaded);
+    if (written && loaded) serving.swap(loaded);
+    return written !== undefined;
   };
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StartError } from '../../lib/errors.js';
-import type { Aliases } from './aliases.js';
+import { type Aliases, promoted } from './aliases.js';
 import { openBundle } from './bundle.js';
 import { SHIPPED } from './inference.fixture.js';
 import { openRegistry, type Registry } from './registry.js';
@@ -40,11 +40,29 @@ describe('the models folder', () => {
         expect(champion === registry.shippedDigest || champion === digest(history.length)).toBe(true);
       }
     })();
-    for (const aliases of written) await registry.writeAliases(aliases);
+    for (const aliases of written) await registry.changeAliases(() => aliases);
     writing = false;
     await reading;
     expect(await registry.aliases()).toEqual(written.at(-1));
     expect(await readdir(folder)).toEqual(['aliases.json']);
+  });
+
+  it('loses no change of names when several processes change them at once', async () => {
+    const others = await Promise.all(Array.from({ length: 3 }, () => openRegistry({ folder, shipped: SHIPPED })));
+    const digests = Array.from({ length: 60 }, (_, n) => digest(n));
+    await Promise.all(
+      others.map(async (other, mine) => {
+        for (const one of digests.filter((_, n) => n % others.length === mine)) await other.changeAliases((now) => promoted(now, one));
+      }),
+    );
+    const { champion, history } = await registry.aliases();
+    expect([...history, champion].sort()).toEqual([...digests, registry.shippedDigest].sort());
+    expect(await readdir(folder)).toEqual(['aliases.json']);
+  });
+
+  it('stays as it is when a change gives nothing', async () => {
+    expect(await registry.changeAliases(() => undefined)).toBeUndefined();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('refuses a damaged file of names, and says what is wrong and what to do', async () => {
@@ -58,7 +76,7 @@ describe('the models folder', () => {
   it('says so when the file of names can be neither read nor written', async () => {
     await mkdir(join(folder, 'aliases.json'));
     await expect(registry.aliases()).rejects.toThrow(/aliases\.json cannot be read \(EISDIR\)/);
-    await expect(registry.writeAliases({ champion: digest(1), history: [] })).rejects.toThrow(/aliases\.json cannot be written \(EISDIR\)/);
+    await expect(registry.changeAliases(() => ({ champion: digest(1), history: [] }))).rejects.toThrow(/aliases\.json cannot be read/);
   });
 
   it('takes a bundle once, whole, and without what lies beside it', async () => {

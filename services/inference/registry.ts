@@ -2,7 +2,7 @@ import { access, constants, copyFile, mkdir, mkdtemp, readdir, realpath, rename,
 import { dirname, join } from 'node:path';
 import { StartError } from '../../lib/errors.js';
 import type { Aliases } from './aliases.js';
-import { aliasesFile } from './aliasesFile.js';
+import { type AliasesFile, aliasesFile } from './aliasesFile.js';
 import { type Bundle, MANIFEST, openBundle, type ReadManifest, readManifest } from './bundle.js';
 
 /**
@@ -13,8 +13,8 @@ export interface Registry {
   readonly shippedDigest: string;
   /** What `aliases.json` says; the shipped bundle is the champion while there is no such file. @throws AliasesUnusable */
   aliases(): Promise<Aliases>;
-  /** @throws AliasesUnusable */
-  writeAliases(aliases: Aliases): Promise<void>;
+  /** Changes what `aliases.json` says, one process at a time; see `AliasesFile.change`. @throws AliasesUnusable */
+  changeAliases: AliasesFile['change'];
   /** Digests of the bundles, the shipped one among them. */
   digests(): Promise<string[]>;
   /** Folder of a bundle; undefined when there is none of that digest. */
@@ -51,7 +51,7 @@ export async function openRegistry({ folder, shipped }: Places): Promise<Registr
   return {
     shippedDigest,
     aliases: async () => (folder === undefined ? unsaid : aliasesFile(folder, unsaid).read()),
-    writeAliases: async (next) => aliasesFile(writable(folder), unsaid).write(next),
+    changeAliases: async (edit) => aliasesFile(writable(folder), unsaid).change(edit),
     digests: async () => {
       const added = folder === undefined ? [] : await readdir(join(folder, BUNDLES)).catch(() => []);
       return [...new Set([shippedDigest, ...added.filter((name) => DIGEST.test(name))])];
