@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Degradation } from '../gen/replymesh/type/v1/decision.js';
+import { Audience } from '../gen/replymesh/type/v1/knowledge.js';
 import { openBundle } from '../services/inference/bundle.js';
 import { openRegistry } from '../services/inference/registry.js';
+import { writeTinyBundle } from '../services/inference/tinyBundle.fixture.js';
 import { copyShipped, damage, SHIPPED } from './bundles.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
@@ -36,6 +39,13 @@ async function added(version: string): Promise<string> {
   await (await openRegistry({ folder: modelsDir(), shipped: SHIPPED })).add(bundle);
   return bundle.digest;
 }
+/** Adds a small bundle with an encoder of its own. @returns its digest */
+async function addedTiny(encoder: number): Promise<string> {
+  const folder = await writeTinyBundle(join(work, `tiny-${encoder}`), { version: `${encoder}.0.0`, encoder });
+  const bundle = await openBundle(folder, 'support');
+  await (await openRegistry({ folder: modelsDir(), shipped: SHIPPED })).add(bundle);
+  return bundle.digest;
+}
 const folderOf = (digest: string): string => join(modelsDir(), 'bundles', digest);
 
 let asked = 0;
@@ -43,7 +53,8 @@ let asked = 0;
 async function judgedBy(): Promise<string | undefined> {
   asked += 1;
   const { decision } = await t.queries.processQuery({ text: `Where is order ${asked}?` });
-  expect(decision?.degraded).toEqual([]);
+  // The database of a busy machine may take a record later, which says nothing about models.
+  expect(decision?.degraded.filter((one) => one !== Degradation.RECORD_SPOOLED)).toEqual([]);
   return decision?.evidence?.bundleDigest;
 }
 
@@ -73,7 +84,7 @@ describe('a running mesh', () => {
     const callers = Array.from({ length: 3 }, async () => {
       while (calling) seen.push(await judgedBy());
     });
-    await expect.poll(() => seen.length).toBeGreaterThan(3);
+    await expect.poll(() => seen.length, { timeout: 30_000 }).toBeGreaterThan(3);
     const { bundle } = await t.models.promoteBundle({ digest: second });
     expect(bundle).toMatchObject({ digest: second, version: '7.0.0', aliases: ['champion'], served: true });
     // It returns when the bundle is served: no call that begins afterwards is judged by another.
@@ -85,6 +96,27 @@ describe('a running mesh', () => {
     // Every call was answered, or this says which was not.
     expect((await Promise.allSettled(callers)).filter((c) => c.status === 'rejected')).toEqual([]);
     expect(new Set(seen)).toEqual(new Set([first, second]));
+  });
+
+  it('answers in full while champions follow each other, even ones whose encoder has to read every article anew', async () => {
+    const [first] = await served();
+    const others = [await addedTiny(2), await addedTiny(3)];
+    const changes = async (): Promise<void> => {
+      for (const [i, digest] of [...others, first!, ...others].entries()) {
+        await t.models.promoteBundle({ digest });
+        // Whoever writes an article wakes what embeds them.
+        await t.knowledge.createArticle({ article: { id: `kelp-${i}`, title: 'Kelp', body: 'Kelp.', audience: Audience.PUBLIC } });
+      }
+      const similarities = async () => (await t.knowledge.searchArticles({ text: 'kelp' })).passages.map((p) => p.similarity);
+      await expect.poll(similarities, { timeout: 120_000 }).toEqual(new Array(5).fill(expect.any(Number)));
+      await t.models.promoteBundle({ digest: first! });
+    };
+    let changing = true;
+    const changed = changes().finally(() => (changing = false));
+    const callers = Array.from({ length: 3 }, async () => {
+      while (changing) await judgedBy();
+    });
+    await Promise.all([changed, ...callers]);
   });
 
   it('refuses a broken bundle with what is broken, and the old one goes on', async () => {
@@ -107,11 +139,11 @@ describe('a running mesh', () => {
     const other = await openRegistry({ folder: modelsDir(), shipped: SHIPPED });
     const before = await other.aliases();
     const third = await added('9.0.0');
-    await other.writeAliases({ champion: third, history: [before.champion] });
+    await other.changeAliases(() => ({ champion: third, history: [before.champion] }));
     await expect.poll(served, { timeout: 30_000 }).toEqual([third]);
     const broken = await added('9.0.1');
     await damage(folderOf(broken));
-    await other.writeAliases({ champion: broken, history: [before.champion, third] });
+    await other.changeAliases(() => ({ champion: broken, history: [before.champion, third] }));
     await expect.poll(() => t.output.join('\n'), { timeout: 30_000 }).toContain('the champion was refused, the one before goes on');
     expect([await served(), await judgedBy()]).toEqual([[third], third]);
     const { bundle } = await t.models.rollBackBundle({});
@@ -157,13 +189,15 @@ describe('a running mesh', () => {
 describe.skipIf(process.env['REPLYMESH_NO_ENVOY'] === '1')('over REST', () => {
   it('bundles are listed, promoted and rolled back', async () => {
     const { status, json } = await t.rest('GET', '/v1/models/bundles');
-    const { bundles } = json as { bundles: { digest: string; served?: boolean; version: string }[] };
-    expect(status).toBe(200);
-    const other = bundles.find((b) => b.version === '7.0.0')!;
-    const promoted = await t.rest('POST', `/v1/models/bundles/${other.digest}:promote`, {});
-    expect([promoted.status, promoted.json]).toMatchObject([200, { bundle: { digest: other.digest, served: true } }]);
+    const { bundles } = json as { bundles: { digest: string; served?: boolean; name: string }[] };
+    expect([status, bundles.filter((b) => b.served).length]).toEqual([200, 1]);
+    // Those that are opened in a moment: Envoy waits for no call as long as a busy machine may take.
+    const [one, other] = bundles.filter((b) => b.name === 'tiny').map((b) => b.digest);
+    await t.models.promoteBundle({ digest: one! });
+    const promoted = await t.rest('POST', `/v1/models/bundles/${other}:promote`, {});
+    expect([promoted.status, promoted.json]).toMatchObject([200, { bundle: { digest: other, served: true } }]);
     const back = await t.rest('POST', '/v1/models/bundles:rollBack', {});
-    expect([back.status, back.json]).toMatchObject([200, { bundle: { digest: bundles.find((b) => b.served)!.digest } }]);
+    expect([back.status, back.json]).toMatchObject([200, { bundle: { digest: one, served: true } }]);
     const refused = await t.rest('POST', `/v1/models/bundles/${'f'.repeat(64)}:promote`, {});
     expect([refused.status, refused.json]).toMatchObject([404, { details: [{ reason: 'BUNDLE_UNKNOWN' }] }]);
   });

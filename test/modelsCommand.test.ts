@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Bundle } from '../gen/replymesh/v1/model_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { freePort } from '../mesh/ports.js';
-import { copyShipped, damage } from './bundles.js';
+import { writeTinyBundle } from '../services/inference/tinyBundle.fixture.js';
+import { damage } from './bundles.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
 // A command takes seconds on a machine that is busy with others, and one that opens a bundle takes more of them.
@@ -27,9 +28,11 @@ let work: string;
 let here: Record<string, string>;
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'replymesh-bundles-'));
+  const shipped = { REPLYMESH_BUNDLE_DIR: await writeTinyBundle(join(work, 'shipped')) };
   const patient = { REPLYMESH_DEADLINE_MS: '120000', REPLYMESH_INFERENCE_TIMEOUT_MS: '60000' };
-  t = await startTestMesh({ withEnvoy: false, env: { REPLYMESH_INFERENCE_WORKERS: '1', REPLYMESH_SEED: 'off', ...patient } });
-  here = { REPLYMESH_GRPC_PORT: String(t.mesh.grpcPort), REPLYMESH_DATA_DIR: t.dataDir };
+  const frugal = { REPLYMESH_INFERENCE_WORKERS: '1', REPLYMESH_SEED: 'off' };
+  t = await startTestMesh({ withEnvoy: false, env: { ...shipped, ...patient, ...frugal } });
+  here = { ...shipped, REPLYMESH_GRPC_PORT: String(t.mesh.grpcPort), REPLYMESH_DATA_DIR: t.dataDir };
 });
 afterAll(async () => {
   await t?.stop();
@@ -53,9 +56,9 @@ async function done(...args: string[]): Promise<string> {
 const listed = async (): Promise<Bundle[]> => JSON.parse(await done('list', '--json')) as Bundle[];
 const served = async (): Promise<string> => (await listed()).find((bundle) => bundle.served)!.digest;
 
-/** Adds a bundle that differs from the shipped one in its version alone. @returns its digest */
+/** Adds a bundle that differs from the one served first in its version alone. @returns its digest */
 async function added(version: string): Promise<string> {
-  const { code, stdout, stderr } = await models(['add', await copyShipped(join(work, version), version)]);
+  const { code, stdout, stderr } = await models(['add', await writeTinyBundle(join(work, version), { version })]);
   expect([code, stderr]).toEqual([0, expect.stringMatching(/ 7\.\d\.\d was added\. Serve it with "models promote [0-9a-f]{12}"\.\n$/)]);
   expect(stdout).toMatch(/^[0-9a-f]{64}\n$/);
   return stdout.trim();
@@ -117,7 +120,7 @@ describe('replymesh models', () => {
 
   it('adds no bundle that is broken, and names the file', async () => {
     const before = await listed();
-    const broken = await copyShipped(join(work, 'broken'), '7.1.0');
+    const broken = await writeTinyBundle(join(work, 'broken'), { version: '7.1.0' });
     await damage(broken);
     expect(await models(['add', broken])).toEqual({
       code: 78,
