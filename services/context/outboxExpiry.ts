@@ -18,7 +18,7 @@ interface Parts {
   readonly now: () => Date;
 }
 
-/** Deletes what every sink has got and what is old, at once and then every ten minutes. */
+/** Deletes what every sink has got, what analytics has counted and what is old, at once and then every ten minutes. */
 export function startOutboxExpiry(parts: Parts): Closable {
   const stop = new AbortController();
   const expire = (): Promise<unknown> =>
@@ -47,20 +47,22 @@ export async function expireOutbox({ store, sinks, retentionDays, now }: Parts, 
       const cursors = await rowsOf<Cursor>(
         tx,
         sql`
-          select transaction_id::text as "transactionId", position::float8 as position from relay_cursors
-          where sink in (select jsonb_array_elements_text(${JSON.stringify(sinks)}::jsonb)) order by relay_cursors.transaction_id, relay_cursors.position`,
+          select transaction_id::text as "transactionId", position::float8 as position from (
+            select transaction_id, position from relay_cursors where sink in (select jsonb_array_elements_text(${JSON.stringify(sinks)}::jsonb))
+            union all select transaction_id, position from analytics_progress
+          ) readers order by readers.transaction_id, readers.position`,
       );
-      // One has not begun yet.
-      if (cursors.length < sinks.length) return 0;
       const [last] = cursors;
-      const passed = last ? sql`(transaction_id, position) <= (${last.transactionId}::xid8, ${last.position}::bigint)` : sql`true`;
+      // One has not begun yet.
+      if (!last || cursors.length < sinks.length + 1) return 0;
       const rows = await rowsOf(
         tx,
         sql`
           delete from outbox where position in (
             select position from (
               select position, created_at from outbox
-              where ${passed} and not exists (select from dead_letters d where d.position = outbox.position)
+              where (transaction_id, position) <= (${last.transactionId}::xid8, ${last.position}::bigint)
+                and not exists (select from dead_letters d where d.position = outbox.position)
               order by transaction_id, position limit ${BATCH}
             ) oldest where created_at < ${before}::timestamptz
           ) returning 1`,

@@ -48,6 +48,6 @@ export const relaySettings = {
     min: 0,
     max: 3650,
     default: 7,
-    doc: 'How many days events are kept at least. They go when every sink that is set has got them.',
+    doc: 'How many days events are kept at least. They go when every sink that is set has got them and analytics has counted them.',
   }),
 };
