@@ -18,8 +18,21 @@ export interface TenantHour {
 }
 
 /** What messages are told apart by, and what is added up over them; the columns of `analytics_counts`. */
-export const COUNT_KEYS = ['label_space', 'intent', 'channel', 'action', 'reason', 'model_version'] as const;
-const QUERY_SUMS = ['queries', 'understood', 'confidence_sum', 'uncertainty_sum', 'timed', 'response_time_ms_sum'] as const;
+export const KEYS = ['label_space', 'intent', 'channel'] as const;
+const QUERY_SUMS = [
+  'queries',
+  'auto',
+  'draft',
+  'escalated',
+  'no_source',
+  'unsupported_sentence',
+  'out_of_scope',
+  'understood',
+  'confidence_sum',
+  'uncertainty_sum',
+  'timed',
+  'response_time_ms_sum',
+] as const;
 const FEEDBACK_SUMS = [
   'with_feedback',
   'resolved',
@@ -39,11 +52,16 @@ const at = ({ transactionId, position }: Place): SQL => sql`(${transactionId}::x
 const inSpan = (alias: string, { after, upTo }: Span): SQL =>
   upTo ? sql`${placeOf(alias)} > ${at(after)} and ${placeOf(alias)} <= ${at(upTo)}` : sql`${placeOf(alias)} > ${at(after)}`;
 
+/** What is counted of message `q`. */
+const MESSAGE = list(
+  [...KEYS, 'action', 'reason', 'model_version', 'confidence', 'uncertainty_score', 'response_time_ms', 'votes'],
+  (column) => `q.${column}`,
+);
 const QUERY_EVENTS = sql.raw(`('QueryProcessed', 'QueryEscalated')`);
 
 /** The messages of these events, each with what is counted of it. From the events themselves: what an erasure took meanwhile is counted all the same. */
 export const recordedQueries = (span: Span): SQL => sql`
-  select o.tenant, q.create_time as at, ${list(COUNT_KEYS, (key) => `q.${key}`)}, q.confidence, q.uncertainty_score, q.response_time_ms, q.votes
+  select o.tenant, q.create_time as at, ${MESSAGE}
   from outbox o
   cross join lateral jsonb_to_record(o.payload) as q(
     create_time timestamptz, label_space text, intent text, channel text, action text, reason text, model_version text,
@@ -52,7 +70,7 @@ export const recordedQueries = (span: Span): SQL => sql`
 
 /** The same of messages as they are stored, except those whose events come after this place. */
 export const storedQueries = ({ tenant, from, to }: TenantHour, known: Place): SQL => sql`
-  select q.tenant, q.created_at as at, ${list(COUNT_KEYS, (key) => `q.${key}`)}, q.confidence, q.uncertainty_score, q.response_time_ms, q.votes
+  select q.tenant, q.created_at as at, ${MESSAGE}
   from queries q
   where q.tenant = ${tenant} and q.created_at >= ${from.toISOString()}::timestamptz and q.created_at < ${to.toISOString()}::timestamptz
     and not exists (
@@ -60,8 +78,10 @@ export const storedQueries = ({ tenant, from, to }: TenantHour, known: Place): S
 
 /** What each message adds to the counts before anybody has said anything of it. */
 export const countsOf = (queries: SQL): SQL => sql`
-  select tenant, at, ${list(COUNT_KEYS)},
+  select tenant, at, ${list(KEYS)},
     1 as queries,
+    ${list(['AUTO', 'DRAFT'], (action) => `(action = '${action}')::int as ${action.toLowerCase()}`)}, (action = 'ESCALATE')::int as escalated,
+    ${list(['NO_SOURCE', 'UNSUPPORTED_SENTENCE', 'OUT_OF_SCOPE'], (reason) => `(reason = '${reason}')::int as ${reason.toLowerCase()}`)},
     (uncertainty_score is not null)::int as understood,
     case when uncertainty_score is null then 0 else confidence end as confidence_sum,
     coalesce(uncertainty_score, 0) as uncertainty_sum,
@@ -111,19 +131,19 @@ const before = (place: Place): SQL => sql`e.position is null or ${placeOf('e')} 
 
 /** What the feedback of these events changes in the counts of its messages' hours, however long ago they were. */
 export const changesOfFeedback = (span: Span): SQL => sql`
-  select q.tenant, q.created_at as at, ${list(COUNT_KEYS, (key) => `q.${key}`)},
+  select q.tenant, q.created_at as at, ${list(KEYS, (key) => `q.${key}`)},
     ${list(QUERY_SUMS, (column) => `0 as ${column}`)},
     ${list(FEEDBACK_SUMS, (column) => `heard.${column} - known.${column} as ${column}`)}
   from (select distinct o.tenant, o.subject from outbox o where ${inSpan('o', span)} and o.type = 'FeedbackReceived') told
   cross join lateral (
-    select tenant, id, created_at, ${list(COUNT_KEYS)} from queries where tenant = told.tenant and id = told.subject limit 1
+    select tenant, id, created_at, ${list(KEYS)} from queries where tenant = told.tenant and id = told.subject limit 1
   ) q
   cross join lateral (${words(before(span.after))}) known
   cross join lateral (${words(span.upTo ? before(span.upTo) : sql`true`)}) heard`;
 
 /** What all feedback up to a place adds to the counts of stored messages. */
 export const storedFeedback = ({ tenant, from, to }: TenantHour, known: Place): SQL => sql`
-  select q.tenant, q.created_at as at, ${list(COUNT_KEYS, (key) => `q.${key}`)},
+  select q.tenant, q.created_at as at, ${list(KEYS, (key) => `q.${key}`)},
     ${list(QUERY_SUMS, (column) => `0 as ${column}`)},
     ${list(FEEDBACK_SUMS, (column) => `heard.${column}`)}
   from queries q cross join lateral (${words(before(known))}) heard

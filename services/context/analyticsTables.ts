@@ -22,10 +22,15 @@ export const analyticsCounts = pgTable(
     labelSpace: text('label_space').notNull(),
     intent: text('intent').notNull(),
     channel: text('channel').notNull(),
-    action: text('action').notNull(),
-    reason: text('reason').notNull(),
-    modelVersion: text('model_version').notNull(),
     queries: count('queries'),
+    /** By action. */
+    auto: count('auto'),
+    draft: count('draft'),
+    escalated: count('escalated'),
+    /** By reason: those that articles could have changed. */
+    noSource: count('no_source'),
+    unsupportedSentence: count('unsupported_sentence'),
+    outOfScope: count('out_of_scope'),
     /** Those that the models answered; the sums of confidence and uncertainty are over them. */
     understood: count('understood'),
     confidenceSum: sum('confidence_sum'),
@@ -49,17 +54,14 @@ export const analyticsCounts = pgTable(
   },
   (t) => [
     // By its own name, which would be longer than Postgres takes.
-    primaryKey({
-      name: 'analytics_counts_pk',
-      columns: [t.tenant, t.grain, t.startsAt, t.labelSpace, t.intent, t.channel, t.action, t.reason, t.modelVersion],
-    }),
+    primaryKey({ name: 'analytics_counts_pk', columns: [t.tenant, t.grain, t.startsAt, t.labelSpace, t.intent, t.channel] }),
     index('analytics_counts_age').using('brin', t.startsAt),
     ownTenant(),
     everyTenant(),
   ],
 );
 
-/** How confidence, uncertainty and response time are spread (`analyticsBins.ts`). Apart from the counts because they need fewer rows: not one for each reason. */
+/** How confidence, uncertainty and response time are spread (`analyticsBins.ts`). Apart from the counts because feedback, however late, changes those alone. */
 export const analyticsHistograms = pgTable(
   'analytics_histograms',
   {

@@ -58,7 +58,7 @@ export async function tellBusinessMetrics(store: Store, now: Date): Promise<void
     rowsOf<Figures>(
       tx,
       sql`
-        select intent, sum(queries)::float8 as queries, coalesce(sum(queries) filter (where action = 'ESCALATE'), 0)::float8 as escalated,
+        select intent, sum(queries)::float8 as queries, sum(escalated)::float8 as escalated,
           sum(satisfaction_count)::float8 as satisfaction_count, sum(satisfaction_sum)::float8 as satisfaction_sum
         from analytics_counts where grain = 'hour' and starts_at >= ${from}::timestamptz
         group by intent order by sum(queries) desc`,

@@ -13,8 +13,8 @@ import type { Period } from './analyticsPeriod.js';
 import type { CountSum } from './analyticsRows.js';
 import type { Histogram } from './rollUps.js';
 
-/** Sums over messages, by the names of the columns of `analytics_counts`, and how many there are of each action. */
-export type Totals = Readonly<Record<CountSum | 'auto' | 'draft' | 'escalate', number>>;
+/** Sums over messages, by the names of the columns of `analytics_counts`. */
+export type Totals = Readonly<Record<CountSum, number>>;
 /** Messages in each bin. */
 export type Histograms = Readonly<Record<Histogram, readonly number[]>>;
 
@@ -23,6 +23,12 @@ const ratio = (part: number, whole: number): number | undefined => (whole > 0 ? 
 
 export const NOTHING: Totals = {
   queries: 0,
+  auto: 0,
+  draft: 0,
+  escalated: 0,
+  no_source: 0,
+  unsupported_sentence: 0,
+  out_of_scope: 0,
   understood: 0,
   confidence_sum: 0,
   uncertainty_sum: 0,
@@ -35,9 +41,6 @@ export const NOTHING: Totals = {
   satisfaction_count: 0,
   satisfaction_sum: 0,
   corrected: 0,
-  auto: 0,
-  draft: 0,
-  escalate: 0,
 };
 
 const added = (a: Totals, b: Totals): Totals =>
@@ -58,7 +61,7 @@ export function summaryOf(
     volume: all.queries,
     automationRate: ratio(all.auto, all.queries),
     draftRate: ratio(all.draft, all.queries),
-    escalationRate: ratio(all.escalate, all.queries),
+    escalationRate: ratio(all.escalated, all.queries),
     intents: intents.map(intentOf),
     confidence: distributionOf(all.understood, all.confidence_sum, lowerBounds(CONFIDENCE), histograms.confidence),
     uncertainty: distributionOf(all.understood, all.uncertainty_sum, lowerBounds(UNCERTAINTY), histograms.uncertainty),
@@ -80,7 +83,7 @@ const intentOf = ({ intent, ...totals }: { readonly intent: string } & Totals): 
   intent,
   volume: totals.queries,
   automationRate: ratio(totals.auto, totals.queries),
-  escalationRate: ratio(totals.escalate, totals.queries),
+  escalationRate: ratio(totals.escalated, totals.queries),
   meanConfidence: ratio(totals.confidence_sum, totals.understood),
   correction: correctionOf(totals),
 });
@@ -128,7 +131,7 @@ function numberOf(metric: Metric, t: Totals): number | undefined {
     case Metric.DRAFT_RATE:
       return ratio(t.draft, t.queries);
     case Metric.ESCALATION_RATE:
-      return ratio(t.escalate, t.queries);
+      return ratio(t.escalated, t.queries);
     case Metric.MEAN_CONFIDENCE:
       return ratio(t.confidence_sum, t.understood);
     case Metric.MEAN_UNCERTAINTY:

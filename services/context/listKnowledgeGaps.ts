@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { AnalyticsServiceDefinition, ListKnowledgeGapsRequest } from '../../gen/replymesh/v1/analytics_service.js';
 import type { Handler } from '../../lib/server.js';
 import { type Period, periodOf, rangesOf } from './analyticsPeriod.js';
-import { countsIn, filterOf, openScope } from './rollUps.js';
+import type { Totals } from './figures.js';
+import { COUNT_TOTALS, countsIn, filterOf, openScope } from './rollUps.js';
 import { GAP_REASONS } from './schema.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
@@ -10,13 +11,7 @@ const DEFAULT_LIMIT = 20;
 const EXAMPLES = 5;
 const gaps = sql.raw(GAP_REASONS);
 
-interface Gap {
-  readonly intent: string;
-  readonly volume: number;
-  readonly no_source: number;
-  readonly unsupported_sentence: number;
-  readonly out_of_scope: number;
-}
+type Gap = { readonly intent: string } & Totals;
 
 export const listKnowledgeGaps =
   ({ store, now }: { store: Store; now: () => Date }): Handler<AnalyticsServiceDefinition, 'listKnowledgeGaps'> =>
@@ -27,23 +22,19 @@ export const listKnowledgeGaps =
       const found = await rowsOf<Gap>(
         tx,
         sql`
-          select intent, sum(queries)::float8 as volume,
-            coalesce(sum(queries) filter (where reason = 'NO_SOURCE'), 0)::float8 as no_source,
-            coalesce(sum(queries) filter (where reason = 'UNSUPPORTED_SENTENCE'), 0)::float8 as unsupported_sentence,
-            coalesce(sum(queries) filter (where reason = 'OUT_OF_SCOPE'), 0)::float8 as out_of_scope
-          from (${countsIn(scope)}) c
-          group by intent having coalesce(sum(queries) filter (where reason in ${gaps}), 0) > 0
-          order by sum(queries) filter (where reason in ${gaps}) desc, intent limit ${request.limit || DEFAULT_LIMIT}`,
+          select * from (select intent, ${COUNT_TOTALS} from (${countsIn(scope)}) c group by intent) by_intent
+          where no_source + unsupported_sentence + out_of_scope > 0
+          order by no_source + unsupported_sentence + out_of_scope desc, intent limit ${request.limit || DEFAULT_LIMIT}`,
       );
       const examples = await readExamples(tx, request, period, found);
       return {
-        gaps: found.map(({ intent, volume, no_source, unsupported_sentence, out_of_scope }) => ({
+        gaps: found.map(({ intent, queries, no_source, unsupported_sentence, out_of_scope }) => ({
           intent,
-          volume,
+          volume: queries,
           noSource: no_source,
           unsupportedSentence: unsupported_sentence,
           outOfScope: out_of_scope,
-          share: (no_source + unsupported_sentence + out_of_scope) / volume,
+          share: (no_source + unsupported_sentence + out_of_scope) / queries,
           queryIds: examples.get(intent) ?? [],
         })),
         recounting: scope.progress.recounting,

@@ -4,10 +4,10 @@ import { CONFIDENCE, RESPONSE_TIME, UNCERTAINTY } from './analyticsBins.js';
 import type { Grain, Period, Range } from './analyticsPeriod.js';
 import {
   binsOf,
-  COUNT_KEYS,
   COUNT_SUMS,
   changesOfFeedback,
   countsOf,
+  KEYS,
   list,
   type Place,
   recordedQueries,
@@ -17,7 +17,6 @@ import {
 } from './analyticsRows.js';
 import { rowsOf, type Transaction } from './store.js';
 
-const HISTOGRAM_KEYS = ['label_space', 'intent', 'channel'] as const;
 /** Histograms of `analytics_histograms` and how many bins they have. */
 const HISTOGRAMS = { confidence: CONFIDENCE.bins, uncertainty: UNCERTAINTY.bins, response_time: RESPONSE_TIME.bins } as const;
 export type Histogram = keyof typeof HISTOGRAMS;
@@ -32,21 +31,21 @@ const array = (histogram: Histogram, each: (bin: number) => string): string =>
 /** Adds rows of `countsOf` to the roll-ups of each grain. */
 export const addCounts = (tx: Transaction, rows: SQL, grains: readonly Grain[]): Promise<unknown> =>
   tx.execute(sql`
-    insert into analytics_counts as c (tenant, grain, starts_at, ${list(COUNT_KEYS)}, ${list(COUNT_SUMS)})
+    insert into analytics_counts as c (tenant, grain, starts_at, ${list(KEYS)}, ${list(COUNT_SUMS)})
     ${grouped(
       rows,
       grains,
-      COUNT_KEYS,
+      KEYS,
       list(COUNT_SUMS, (column) => `sum(${column})`),
     )}
-    on conflict (tenant, grain, starts_at, ${list(COUNT_KEYS)}) do update set ${list(COUNT_SUMS, (column) => `${column} = c.${column} + excluded.${column}`)}`);
+    on conflict (tenant, grain, starts_at, ${list(KEYS)}) do update set ${list(COUNT_SUMS, (column) => `${column} = c.${column} + excluded.${column}`)}`);
 
 /** Adds histograms, one for each key and period: what `binned` or `histogramsOfHours` gives. */
 export const addHistograms = (tx: Transaction, histograms: SQL): Promise<unknown> =>
   tx.execute(sql`
-    insert into analytics_histograms as h (tenant, grain, starts_at, ${list(HISTOGRAM_KEYS)}, ${list(HISTOGRAM_NAMES)})
+    insert into analytics_histograms as h (tenant, grain, starts_at, ${list(KEYS)}, ${list(HISTOGRAM_NAMES)})
     ${histograms}
-    on conflict (tenant, grain, starts_at, ${list(HISTOGRAM_KEYS)}) do update set ${sql.raw(
+    on conflict (tenant, grain, starts_at, ${list(KEYS)}) do update set ${sql.raw(
       HISTOGRAM_NAMES.map((name) => `${name} = ${array(name, (i) => `h.${name}[${i}] + excluded.${name}[${i}]`)}`).join(', '),
     )}`);
 
@@ -67,7 +66,7 @@ export const binned = (rows: SQL, grains: readonly Grain[]): SQL =>
   grouped(
     rows,
     grains,
-    HISTOGRAM_KEYS,
+    KEYS,
     sql.raw(HISTOGRAM_NAMES.map((name) => `${array(name, (i) => `count(*) filter (where ${name} = ${i})`)} as ${name}`).join(', ')),
   );
 
@@ -84,12 +83,12 @@ const hoursOf = (table: string, { tenant, ...period }: TenantHour): SQL =>
 
 /** The hours of a day as rows to add to it; `to` is the end of the day. */
 export const countsOfHours = (day: TenantHour): SQL =>
-  sql`select tenant, starts_at as at, ${list(COUNT_KEYS)}, ${list(COUNT_SUMS)} from ${hoursOf('analytics_counts', day)}`;
+  sql`select tenant, starts_at as at, ${list(KEYS)}, ${list(COUNT_SUMS)} from ${hoursOf('analytics_counts', day)}`;
 export const votesOfHours = (day: TenantHour): SQL =>
   sql`select tenant, starts_at as at, ${list(VOTE_KEYS)}, ${list(VOTE_SUMS)} from ${hoursOf('analytics_votes', day)}`;
 export const histogramsOfHours = (day: TenantHour): SQL => sql`
-  select tenant, 'day', date_trunc('day', starts_at, 'UTC'), ${list(HISTOGRAM_KEYS)}, ${HISTOGRAM_TOTALS}
-  from ${hoursOf('analytics_histograms', day)} group by tenant, date_trunc('day', starts_at, 'UTC'), ${list(HISTOGRAM_KEYS)}`;
+  select tenant, 'day', date_trunc('day', starts_at, 'UTC'), ${list(KEYS)}, ${HISTOGRAM_TOTALS}
+  from ${hoursOf('analytics_histograms', day)} group by tenant, date_trunc('day', starts_at, 'UTC'), ${list(KEYS)}`;
 
 /** How far the roll-ups are. */
 export interface Progress {
@@ -139,14 +138,14 @@ export function filterOf(asked: { labelSpace?: string; intent?: string; channel?
 /** Rows of counts with `at` and the keys: the roll-ups of the ranges and what came after them. Add them up. */
 export const countsIn = (scope: Scope): SQL => {
   const span: Span = { after: scope.progress.place };
-  const columns = sql`${list(COUNT_KEYS)}, ${list(COUNT_SUMS)}`;
+  const columns = sql`${list(KEYS)}, ${list(COUNT_SUMS)}`;
   const tail = sql`select * from (${countsOf(recordedQueries(span))}) recorded union all select * from (${changesOfFeedback(span)}) told`;
   return union(scope, 'analytics_counts', columns, sql`select at, ${columns} from (${tail}) tail`);
 };
 
 /** Rows of histograms with `starts_at` as `at`, in the same way. */
 export const histogramsIn = (scope: Scope): SQL => {
-  const columns = list([...HISTOGRAM_KEYS, ...HISTOGRAM_NAMES]);
+  const columns = list([...KEYS, ...HISTOGRAM_NAMES]);
   const tail = binned(binsOf(recordedQueries({ after: scope.progress.place })), ['hour']);
   return union(scope, 'analytics_histograms', columns, sql`select starts_at as at, ${columns} from (${tail}) tail`);
 };
@@ -172,9 +171,7 @@ function union({ ranges, period, filter }: Scope, table: string, columns: SQL, t
 }
 
 /** Sums over rows of `countsIn` in columns of their own names. */
-export const COUNT_TOTALS = sql`
-  ${list(COUNT_SUMS, (column) => `coalesce(sum(${column}), 0)::float8 as ${column}`)},
-  ${list(['AUTO', 'DRAFT', 'ESCALATE'], (action) => `coalesce(sum(queries) filter (where action = '${action}'), 0)::float8 as ${action.toLowerCase()}`)}`;
+export const COUNT_TOTALS = list(COUNT_SUMS, (column) => `coalesce(sum(${column}), 0)::float8 as ${column}`);
 
 /** The same over rows of `histogramsIn`. */
 export const HISTOGRAM_TOTALS = list(HISTOGRAM_NAMES, (name) => `${sumOfBins(name as Histogram)} as ${name}`);
