@@ -1,10 +1,6 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../lib/packageRoot.js';
-
-/** Folder of the bundle that the repository ships. */
-export const SHIPPED = fileURLToPath(new URL('models/default', packageRoot));
+import { SHIPPED } from '../services/inference/inference.fixture.js';
 
 /** A bundle in `folder` that differs from the shipped one in its version, and so in its digest, alone. */
 export async function copyShipped(folder: string, version: string): Promise<string> {

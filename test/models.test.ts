@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Degradation } from '../gen/replymesh/type/v1/decision.js';
 import { Audience } from '../gen/replymesh/type/v1/knowledge.js';
 import { openBundle } from '../services/inference/bundle.js';
+import { SHIPPED } from '../services/inference/inference.fixture.js';
 import { openRegistry } from '../services/inference/registry.js';
 import { writeTinyBundle } from '../services/inference/tinyBundle.fixture.js';
-import { copyShipped, damage, SHIPPED } from './bundles.js';
+import { copyShipped, damage } from './bundles.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
 let t: TestMesh;
@@ -161,8 +162,10 @@ describe('a running mesh', () => {
       ['{"champion":"7.0.0"}', '"champion" is no digest'],
     ] as const) {
       await writeFile(file, text);
-      for (const call of [t.models.listBundles({}), t.models.promoteBundle({ digest: before[0]! }), t.models.rollBackBundle({})]) {
-        const { code, details: message } = await refusal(call);
+      // One after the other: a refusal that nobody awaits yet would end the run.
+      const calls = [() => t.models.listBundles({}), () => t.models.promoteBundle({ digest: before[0]! }), () => t.models.rollBackBundle({})];
+      for (const call of calls) {
+        const { code, details: message } = await refusal(call());
         expect(code).toBe(Status.FAILED_PRECONDITION);
         expect(message).toContain(`aliases.json is damaged: ${problem}. Correct it, or remove it`);
         expect(message).not.toContain(t.dataDir);
