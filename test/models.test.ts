@@ -163,7 +163,11 @@ describe('a running mesh', () => {
     ] as const) {
       await writeFile(file, text);
       // One after the other: a refusal that nobody awaits yet would end the run.
-      const calls = [() => t.models.listBundles({}), () => t.models.promoteBundle({ digest: before[0]! }), () => t.models.rollBackBundle({})];
+      const calls = [
+        () => t.models.listBundles({}),
+        () => t.models.promoteBundle({ digest: before[0]! }),
+        () => t.models.rollBackBundle({}),
+      ];
       for (const call of calls) {
         const { code, details: message } = await refusal(call());
         expect(code).toBe(Status.FAILED_PRECONDITION);
