@@ -22,6 +22,8 @@ export interface RowResult {
 export interface Models {
   readonly company: Company;
   run(batch: Batch): Promise<RowResult[]>;
+  /** Gives the memory of the sessions back at once: left to the end of the thread it would pile up with every change of bundles. */
+  close(): Promise<void>;
 }
 
 /** Name of the label space that gives every message its tone. */
@@ -88,7 +90,11 @@ export async function openModels(bundle: BundleFiles, known?: Company): Promise<
     const rows = batch.lengths.length;
     return rows < company.leastRows ? (await runBatch(repeated(batch, company.leastRows))).slice(0, rows) : runBatch(batch);
   };
-  return { company, run };
+  const close = async (): Promise<void> => {
+    const opened = [...trunk, ...[...spaces.values()].flatMap((space) => space.all)];
+    for (const { session } of opened) await session.release();
+  };
+  return { company, run, close };
 }
 
 async function openStages(bundle: BundleFiles, stages: readonly Stage[]): Promise<OpenStage[]> {

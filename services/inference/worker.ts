@@ -31,7 +31,7 @@ try {
   const models = await openModels(bundle, company);
   let running = Promise.resolve();
   port.on('message', (order: WorkerOrder) => {
-    if (order === 'end') return void running.then(() => port.close());
+    if (order === 'end') return void running.then(() => models.close()).finally(() => port.close());
     running = models.run(order).then(
       (rows) =>
         say(
