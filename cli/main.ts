@@ -2,6 +2,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { StartError } from '../lib/errors.js';
 import { runStart } from '../mesh/start.js';
 import { ask } from './ask.js';
+import { listAudit, verifyAudit } from './audit.js';
+import { eraseCustomer, exportCustomer } from './customer.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
@@ -177,6 +179,50 @@ knowledge
   .option('--language <tag>', 'language of what does not say so itself, such as en', languageTag)
   .option('--json', 'print the counts and what was refused as one JSON document')
   .action((target: string, options) => finishClosing((signal) => importKnowledge(target, options, env, signal)));
+
+const customer = command(
+  'customer',
+  'export or erase what is held about a customer',
+  'Gives everything that a mesh on this machine holds about one customer, or erases it with a receipt.',
+  'customer export cus_ada > cus_ada.json',
+  'customer erase cus_ada --yes',
+);
+customer
+  .command('export')
+  .description('print it as one JSON document')
+  .argument('<id>', 'id of the customer')
+  .action((id: string) => finish(exportCustomer(id, env)));
+customer
+  .command('erase')
+  .description('destroy the customer’s key and remove all that is stored; this cannot be undone')
+  .argument('<id>', 'id of the customer')
+  .option('--yes', 'do it')
+  .option('--request-id <id>', 'asked again with the same id, the first receipt comes back')
+  .option('--json', 'print the receipt as one JSON document')
+  .action((id: string, options) => finish(eraseCustomer(id, options, env)));
+
+const audit = command(
+  'audit',
+  'see and verify the log of what was done',
+  'Lists what was done and by whom in a mesh on this machine, and proves that nobody has touched the log since.',
+  'audit verify',
+  'audit list --subject cus_ada',
+  'audit list --action customer.erased --json',
+);
+audit
+  .command('list')
+  .description('what was done, newest first')
+  .option('--subject <id>', 'only to this query, article or customer')
+  .option('--actor <name>', 'only by this one')
+  .option('--action <name>', 'only this, for example customer.erased')
+  .option('--limit <n>', 'so many at most', count, 50)
+  .option('--json', 'print one JSON document a line')
+  .action((options) => finish(listAudit(options, env)));
+audit
+  .command('verify')
+  .description('compute all hashes again; exit code 1 and the first record that was touched when one was')
+  .option('--json', 'print the verdict as one JSON document')
+  .action((options) => finish(verifyAudit(options, env)));
 
 command(
   'token',

@@ -1,0 +1,44 @@
+import { CustomerServiceDefinition, EraseCustomerResponse, ExportCustomerResponse } from '../gen/replymesh/v1/customer_service.js';
+import type { Environment } from '../lib/config.js';
+import { CommandFailed } from './failure.js';
+import { withMesh } from './meshClient.js';
+import { printable } from './renderDecision.js';
+
+/** Prints everything that is held about one customer as one JSON document. */
+export async function exportCustomer(customerId: string, env: Environment): Promise<number> {
+  await withMesh(CustomerServiceDefinition, ['customers.export'], env, async (customers) => {
+    const whole = ExportCustomerResponse.fromPartial({});
+    for (let pageToken = ''; ; ) {
+      const page = await customers.exportCustomer({ customerId, pageToken });
+      whole.profile ??= page.profile;
+      for (const list of ['interactions', 'queries', 'auditRecords'] as const) whole[list].push(...(page[list] as never[]));
+      pageToken = page.nextPageToken;
+      if (pageToken === '') break;
+      process.stderr.write(`${whole.interactions.length} lines of history, ${whole.queries.length} messages …\n`);
+    }
+    process.stdout.write(`${JSON.stringify({ customerId, ...(ExportCustomerResponse.toJSON(whole) as object) }, null, 2)}\n`);
+  });
+  return 0;
+}
+
+export interface EraseOptions {
+  /** Said on purpose. */
+  readonly yes?: boolean;
+  readonly requestId?: string;
+  readonly json?: boolean;
+}
+
+/** Erases a customer and prints the receipt. */
+export async function eraseCustomer(customerId: string, { yes, requestId = '', json }: EraseOptions, env: Environment): Promise<number> {
+  if (!yes) throw new CommandFailed('An erasure cannot be undone. Export the customer first if anything is to be kept, and say --yes.', 2);
+  const receipt = await withMesh(CustomerServiceDefinition, ['customers.erase'], env, (customers) =>
+    customers.eraseCustomer({ customerId, requestId }),
+  );
+  process.stdout.write(json ? `${JSON.stringify(EraseCustomerResponse.toJSON(receipt))}\n` : printable(linesOf(receipt)));
+  return 0;
+}
+
+const linesOf = ({ customerId, eraseTime, stores }: EraseCustomerResponse): string =>
+  `${customerId} was erased at ${eraseTime?.toISOString()}.\n\n${stores
+    .map(({ store, removed, remains }) => `${String(removed).padStart(7)}  ${store}${remains && `\n         remains: ${remains}`}\n`)
+    .join('')}`;
