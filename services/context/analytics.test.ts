@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Decision, DecisionReason, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { type GetSummaryRequest, Granularity, Metric, type Summary } from '../../gen/replymesh/v1/analytics_service.js';
+import { packageRoot } from '../../lib/packageRoot.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
 import { recountHour } from './recount.js';
 import { recountAfterRestore, rollUpEvents } from './rollUpEvents.js';
@@ -327,6 +329,29 @@ describe.each(storeKinds)('analytics on %s', (kind) => {
     expect((await summary(as)).recounting).toBe(true);
     await recountAll();
     expect(await summary(as)).toMatchObject({ volume: 3, recounting: false });
+  });
+
+  it('counts everything anew when an operator asks for it, or puts back what was lost, by the SQL that the page gives', async () => {
+    const page = readFileSync(new URL('docs/explanation/analytics.md', packageRoot), 'utf8');
+    const blocks = [...page.matchAll(/```sql\n([^`]*)```/g)].map(([, block = '']) => block);
+    const run = (block: string) =>
+      store.owner(async (tx) => {
+        for (const statement of block.split(';').filter((part) => part.trim() !== '')) await tx.execute(sql.raw(statement));
+      });
+    const { as } = newTenant();
+    await record(message({ at: START }), as);
+    await until(isAllRolledUp);
+    const [ask, putBack] = blocks;
+    await run(ask!);
+    expect((await summary(as)).recounting).toBe(true);
+    await recountAll();
+    await run(
+      'alter table analytics_progress no force row level security; delete from analytics_progress; alter table analytics_progress force row level security',
+    );
+    expect(await reasonOf(summary(as))).toBe('INTERNAL_ERROR');
+    await run(putBack!);
+    await recountAll();
+    expect(await summary(as)).toMatchObject({ volume: 1, recounting: false });
   });
 
   it('is of the own tenant alone', async () => {

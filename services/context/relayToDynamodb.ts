@@ -50,7 +50,7 @@ export async function openDynamodbSink({ table, endpoint }: { table: string; end
   };
 }
 
-/** Payloads are flat, and none of their fields has the name of one of the envelope. */
+/** No field of a payload has the name of one of the envelope. */
 function itemOf(event: OutboxEvent): Record<string, unknown> {
   const { payload, ...rest } = envelope(event);
   return { ...payload, ...rest };
