@@ -66,6 +66,8 @@ const faultLines = ({ position, problem, record }: AuditFault): string =>
   `Record ${position} ${PROBLEMS[problem]}\n${record ? `  ${lineOf(record)}\n` : ''}`;
 
 function lineOf({ position, time, actor, action, subject, detail }: AuditRecord): string {
-  const more = Object.entries(detail).map(([name, value]) => `${name}=${value}`);
+  const more = Object.entries(detail)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort();
   return [position, time?.toISOString(), actor, action, subject, ...more].join('  ');
 }

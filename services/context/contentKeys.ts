@@ -29,7 +29,7 @@ export interface ContentKeys {
 const KEY_BYTES = 32;
 /** Unwrapped keys in memory: it saves a few microseconds for each row. Other instances hear nothing of an erasure, so that none stays for long. */
 const IN_MEMORY = 10_000;
-export const IN_MEMORY_MS = 60_000;
+const IN_MEMORY_MS = 60_000;
 
 export interface StoredKey {
   readonly customer_id: string;
@@ -38,7 +38,7 @@ export interface StoredKey {
 }
 
 export function contentKeys({ wrapping }: MasterKey): ContentKeys {
-  const unwrapped = new LRUCache<string, ContentKey>({ max: IN_MEMORY, ttl: IN_MEMORY_MS });
+  const unwrapped = new LRUCache<string, ContentKey>({ max: IN_MEMORY, ttl: IN_MEMORY_MS, ttlAutopurge: true });
   const nameOf = (tenant: string, customerId: string): string => `${tenant.length}:${tenant}:${customerId}`;
   const placeOf = (tenant: string, customerId: string) => ({ tenant, column: 'customer_keys.wrapped_key', id: customerId });
 

@@ -24,11 +24,10 @@ const REMAINS: Readonly<Record<string, string>> = {
   audit_log:
     'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports and erasures were done: the log is to prove them. What it holds encrypted nobody can read any more.',
   analytics: 'Counts, of no one customer.',
-  knowledge: 'Nothing: messages of customers are in no search index.',
   inference: 'In memory, what the models made of a text, by a hash, without text or customer, until newer answers take its place.',
 };
 
-/** What the receipt says of each place, in the order in which people ask. */
+/** What the receipt says of each place. No message is in a search index (`knowledge`), so that there is nothing to remove. */
 export const receiptOf = (erased: Erased): ErasedStore[] => [
   ...[...ERASED_TABLES, 'cache' as const].map((store) => ({ store, removed: erased[store], remains: REMAINS[store] ?? '' })),
   ...['audit_log', 'analytics', 'knowledge', 'inference'].map((store) => ({ store, removed: 0, remains: REMAINS[store] ?? '' })),
