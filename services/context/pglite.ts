@@ -28,7 +28,9 @@ export async function openPglite(folder?: string): Promise<Store> {
     const vectors = await migrate(drizzle(db) as unknown as Transaction);
     // Nothing else does: PGlite has no autovacuum.
     if (folder !== undefined)
-      await db.exec('VACUUM (ANALYZE) articles, passages, customers, customer_history, queries, request_reservations, outbox, analytics_counts, analytics_histograms, analytics_votes');
+      await db.exec(
+        'VACUUM (ANALYZE) articles, passages, customers, customer_history, queries, request_reservations, outbox, analytics_counts, analytics_histograms, analytics_votes',
+      );
     return storeOf(db, vectors, () => lock?.release());
   } catch (error) {
     lock?.release();
