@@ -105,7 +105,7 @@ export const votesOf = (queries: SQL): SQL => sql`
 
 /**
  * What people have said of message `q`, as it is added to the counts: always one row. The last word counts, on each question by itself.
- * @param heard which events of feedback (`e`, null once they are forgotten) count
+ * @param heard which events of feedback (`e`, null once they are forgotten) count. Each is looked up by its id: a limit forbids any other plan.
  */
 const words = (heard: SQL): SQL => sql`
   select (said > 0)::int as with_feedback,
@@ -119,7 +119,9 @@ const words = (heard: SQL): SQL => sql`
     select count(*) as said, ${last('resolved', 'f.resolved is not null')} as resolved, ${last('created_at', 'f.resolved is not null')} as decided_at,
       ${last('satisfaction', 'f.satisfaction is not null')} as satisfaction,
       ${last('corrected_intent', `f.corrected_intent <> ''`)} as corrected_intent
-    from feedback f left join outbox e on e.tenant = f.tenant and e.event_id = 'FeedbackReceived/' || f.id
+    from feedback f left join lateral (
+      select transaction_id, position from outbox where tenant = f.tenant and event_id = 'FeedbackReceived/' || f.id limit 1
+    ) e on true
     where f.tenant = q.tenant and f.query_id = q.id and (${heard})
   ) last_words`;
 

@@ -3,7 +3,7 @@ import type { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytic
 import type { Handler } from '../../lib/server.js';
 import { periodOf, rangesOf } from './analyticsPeriod.js';
 import { type Histograms, summaryOf, type Totals } from './figures.js';
-import { COUNT_TOTALS, countsIn, filterOf, HISTOGRAM_TOTALS, histogramsIn, openScope } from './rollUps.js';
+import { COUNT_TOTALS, countsIn, filterOf, histogramsIn, histogramTotals, openScope } from './rollUps.js';
 import { rowsOf, type Store } from './store.js';
 
 export const getSummary =
@@ -18,7 +18,7 @@ export const getSummary =
           select intent, ${COUNT_TOTALS} from (${countsIn(scope)}) c
           group by intent having sum(queries) > 0 order by sum(queries) desc, intent`,
       );
-      const [histograms] = await rowsOf<Histograms>(tx, sql`select ${HISTOGRAM_TOTALS} from (${histogramsIn(scope)}) h`);
+      const [histograms] = await rowsOf<Histograms>(tx, sql`select ${histogramTotals()} from (${histogramsIn(scope)}) h`);
       return { summary: summaryOf(period, intents, histograms!, scope.progress.recounting) };
     });
   };

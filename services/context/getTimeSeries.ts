@@ -8,8 +8,8 @@ import {
 import type { Handler } from '../../lib/server.js';
 import { requireNone } from '../../lib/validation.js';
 import { type Grain, type Period, periodOf, startsIn, stepsIn } from './analyticsPeriod.js';
-import { figureOf, type Histograms, NOTHING, PERCENTILES, type Totals } from './figures.js';
-import { COUNT_TOTALS, countsIn, filterOf, HISTOGRAM_TOTALS, histogramsIn, openScope, type Scope } from './rollUps.js';
+import { figureOf, NOTHING, PERCENTILES, type Totals } from './figures.js';
+import { COUNT_TOTALS, countsIn, filterOf, histogramsIn, histogramTotals, openScope, type Scope } from './rollUps.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 const MAX_POINTS = 1000;
@@ -26,11 +26,10 @@ export const getTimeSeries =
     return store.within(call, async (tx) => {
       const scope = await openScope(tx, { period, ranges: [{ ...period, grain }], filter: filterOf(request) });
       const totals = await readTotals(tx, scope, grain);
-      const histograms = metrics.some((m) => m in PERCENTILES) ? await readHistograms(tx, scope, grain) : undefined;
+      const responseTimes = metrics.some((m) => m in PERCENTILES) ? await readResponseTimes(tx, scope, grain) : undefined;
       const points = startsIn(period, grain).map((startTime) => {
         const at = startTime.getTime();
-        const responseTime = histograms?.get(at)?.response_time ?? [];
-        return { startTime, values: metrics.map((metric) => figureOf(metric, totals.get(at) ?? NOTHING, responseTime)) };
+        return { startTime, values: metrics.map((metric) => figureOf(metric, totals.get(at) ?? NOTHING, responseTimes?.get(at) ?? [])) };
       });
       return { points, recounting: scope.progress.recounting };
     });
@@ -54,10 +53,10 @@ async function readTotals(tx: Transaction, scope: Scope, grain: Grain): Promise<
   return new Map(rows.map((row) => [row.start, row]));
 }
 
-async function readHistograms(tx: Transaction, scope: Scope, grain: Grain): Promise<ByStart<Histograms>> {
-  const rows = await rowsOf<{ start: number } & Histograms>(
+async function readResponseTimes(tx: Transaction, scope: Scope, grain: Grain): Promise<ByStart<readonly number[]>> {
+  const rows = await rowsOf<{ start: number; response_time: readonly number[] }>(
     tx,
-    sql`select ${startOf(grain)} as start, ${HISTOGRAM_TOTALS} from (${histogramsIn(scope)}) h group by 1`,
+    sql`select ${startOf(grain)} as start, ${histogramTotals(['response_time'])} from (${histogramsIn(scope)}) h group by 1`,
   );
-  return new Map(rows.map((row) => [row.start, row]));
+  return new Map(rows.map((row) => [row.start, row.response_time]));
 }

@@ -1,5 +1,5 @@
-import { sql } from 'drizzle-orm';
-import type { AnalyticsServiceDefinition, ListKnowledgeGapsRequest } from '../../gen/replymesh/v1/analytics_service.js';
+import { type SQL, sql } from 'drizzle-orm';
+import type { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import type { Handler } from '../../lib/server.js';
 import { type Period, periodOf, rangesOf } from './analyticsPeriod.js';
 import type { Totals } from './figures.js';
@@ -26,7 +26,8 @@ export const listKnowledgeGaps =
           where no_source + unsupported_sentence + out_of_scope > 0
           order by no_source + unsupported_sentence + out_of_scope desc, intent limit ${request.limit || DEFAULT_LIMIT}`,
       );
-      const examples = await readExamples(tx, request, period, found);
+      const intents = found.map(({ intent }) => intent);
+      const examples = await readExamples(tx, intents, period, scope.filter);
       return {
         gaps: found.map(({ intent, queries, no_source, unsupported_sentence, out_of_scope }) => ({
           intent,
@@ -42,26 +43,24 @@ export const listKnowledgeGaps =
     });
   };
 
-/** The latest ones of each intent, from the index of such messages alone. */
 async function readExamples(
   tx: Transaction,
-  request: ListKnowledgeGapsRequest,
-  { from, to }: Period,
-  found: readonly Gap[],
+  intents: readonly string[],
+  period: Period,
+  filter: SQL,
 ): Promise<ReadonlyMap<string, string[]>> {
-  const intents = JSON.stringify(found.map(({ intent }) => intent));
-  const rows = await rowsOf<{ intent: string; ids: string[] }>(
-    tx,
-    sql`
-      select asked.intent, latest.ids from jsonb_array_elements_text(${intents}::jsonb) as asked(intent)
+  const rows = await rowsOf<{ intent: string; ids: string[] }>(tx, examplesOf(intents, period, filter));
+  return new Map(rows.map(({ intent, ids }) => [intent, ids]));
+}
+
+/** The latest messages of each intent, from the index of such messages in the months of the period alone. */
+export const examplesOf = (intents: readonly string[], { from, to }: Period, filter: SQL): SQL => sql`
+      select asked.intent, latest.ids from jsonb_array_elements_text(${JSON.stringify(intents)}::jsonb) as asked(intent)
       cross join lateral (
         select array_agg(id order by created_at desc, id desc) as ids from (
           select id, created_at from queries
-          where queries.intent = asked.intent and reason in ${gaps} and ${filterOf(request)}
+          where queries.intent = asked.intent and reason in ${gaps} and ${filter}
             and created_at >= ${from.toISOString()}::timestamptz and created_at < ${to.toISOString()}::timestamptz
           order by created_at desc, id desc limit ${EXAMPLES}
         ) newest
-      ) latest where latest.ids is not null`,
-  );
-  return new Map(rows.map(({ intent, ids }) => [intent, ids]));
-}
+      ) latest where latest.ids is not null`;

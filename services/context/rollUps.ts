@@ -87,7 +87,7 @@ export const countsOfHours = (day: TenantHour): SQL =>
 export const votesOfHours = (day: TenantHour): SQL =>
   sql`select tenant, starts_at as at, ${list(VOTE_KEYS)}, ${list(VOTE_SUMS)} from ${hoursOf('analytics_votes', day)}`;
 export const histogramsOfHours = (day: TenantHour): SQL => sql`
-  select tenant, 'day', date_trunc('day', starts_at, 'UTC'), ${list(KEYS)}, ${HISTOGRAM_TOTALS}
+  select tenant, 'day', date_trunc('day', starts_at, 'UTC'), ${list(KEYS)}, ${histogramTotals()}
   from ${hoursOf('analytics_histograms', day)} group by tenant, date_trunc('day', starts_at, 'UTC'), ${list(KEYS)}`;
 
 /** How far the roll-ups are. */
@@ -174,4 +174,5 @@ function union({ ranges, period, filter }: Scope, table: string, columns: SQL, t
 export const COUNT_TOTALS = list(COUNT_SUMS, (column) => `coalesce(sum(${column}), 0)::float8 as ${column}`);
 
 /** The same over rows of `histogramsIn`. */
-export const HISTOGRAM_TOTALS = list(HISTOGRAM_NAMES, (name) => `${sumOfBins(name as Histogram)} as ${name}`);
+export const histogramTotals = (names: readonly Histogram[] = HISTOGRAM_NAMES): SQL =>
+  list(names, (name) => `${sumOfBins(name as Histogram)} as ${name}`);
