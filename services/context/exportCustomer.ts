@@ -10,7 +10,7 @@ import { howManyFit } from './listQueries.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import { readBelongings } from './queryBelongings.js';
 import { openProfile, type SealedProfile } from './sealedProfile.js';
-import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { newestQueries, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -108,9 +108,8 @@ async function readQueries(
   const rows = await rowsOf<SealedRecord & { at: number }>(
     tx,
     sql`
-      select ${SEALED_RECORD}, ${millis('q.created_at')} as at from ${QUERIES_AND_KEYS}
-      where q.customer_id = ${customerId} and ${follows(sql`(q.created_at, q.id)`, start)}
-      order by q.created_at desc, q.id desc limit ${limit + 1}`,
+      select ${SEALED_RECORD}, ${millis('q.created_at')} as at
+      from ${newestQueries(sql`q.customer_id = ${customerId} and ${follows(sql`(q.created_at, q.id)`, start)}`, limit + 1)}`,
   );
   const page = rows.slice(0, howManyFit(rows.slice(0, limit)));
   const belongingsOf = await readBelongings(

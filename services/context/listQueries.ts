@@ -5,7 +5,7 @@ import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
-import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { newestQueries, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -25,10 +25,8 @@ export const listQueries =
       rowsOf<Row>(
         tx,
         sql`
-          select ${SEALED_RECORD}, ${millis('q.created_at')} as created_at from ${QUERIES_AND_KEYS}
-          where ${sql.join(conditionsOf(request, after), sql` and `)}
-          order by q.created_at desc, q.id desc
-          limit ${pageSize + 1}`,
+          select ${SEALED_RECORD}, ${millis('q.created_at')} as created_at
+          from ${newestQueries(sql.join(conditionsOf(request, after), sql` and `), pageSize + 1)}`,
       ),
     );
     const page = rows.slice(0, howManyFit(rows.slice(0, pageSize)));

@@ -14,7 +14,7 @@ import { type DecisionWrite, decisionWrite } from './decisionRow.js';
 import { erasedAt } from './erasures.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
-import { hexOf, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
+import { hexOf, KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
@@ -191,7 +191,7 @@ async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): 
       left join queries own on own.id = i.id
       left join request_reservations held on held.request_id = i.request_id and i.request_id <> ''
       left join queries q on q.id = coalesce(own.id, held.query_id)
-      left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`,
+      ${KEY_OF_QUERY}`,
   );
   return new Map(rows.map((row) => [row.for, row]));
 }

@@ -7,7 +7,7 @@ import type {
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
-import { openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 /** How long a request id gives its first answer. */
@@ -59,7 +59,7 @@ async function readHolder(tx: Transaction, requestId: string): Promise<Holder | 
     sql`
       select r.fingerprint, r.completed, ${millis('r.lease_until')} as lease_until, ${SEALED_RECORD}
       from request_reservations r left join queries q on q.id = r.query_id and r.completed
-      left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id
+      ${KEY_OF_QUERY}
       where r.request_id = ${requestId}`,
   );
   return rows[0];

@@ -12,8 +12,13 @@ export interface SealedRecord {
   readonly wrapped_key: Uint8Array | null;
 }
 
-/** `q` with the key `k` of its customer. */
-export const QUERIES_AND_KEYS: SQL = sql`queries q left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`;
+/** The key `k` of the customer of the query `q`. */
+export const KEY_OF_QUERY: SQL = sql`left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`;
+export const QUERIES_AND_KEYS: SQL = sql`queries q ${KEY_OF_QUERY}`;
+/** The newest `limit` queries that meet the conditions on `q`, each with its key: joined after the limit, so that no plan can read more. */
+export const newestQueries = (conditions: SQL, limit: number): SQL => sql`
+  (select q.* from queries q where ${conditions} order by q.created_at desc, q.id desc limit ${limit}) q ${KEY_OF_QUERY}
+  order by q.created_at desc, q.id desc`;
 export const SEALED_RECORD: SQL = sql`q.id, q.customer_id, q.record, k.wrapped_key`;
 
 /** Bytes in JSON, as Postgres reads them. */
