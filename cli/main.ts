@@ -1,8 +1,10 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { StartError } from '../lib/errors.js';
 import { runStart } from '../mesh/start.js';
+import { showAnalytics } from './analytics.js';
 import { ask } from './ask.js';
 import { listAudit, verifyAudit } from './audit.js';
+import { address, count, durationMs, httpUrl, languageTag, ttl } from './commandArguments.js';
 import { eraseCustomer, exportCustomer } from './customer.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
@@ -15,34 +17,8 @@ import { token } from './token.js';
 import { train } from './train.js';
 
 const EX_CONFIG = 78;
-const MAX_TTL_S = 30 * 86_400;
 const env = process.env;
 const colour = process.stdout.isTTY === true && !env['NO_COLOR'];
-
-const count = (raw: string): number => {
-  if (!/^\d{1,15}$/.test(raw) || Number(raw) < 1) throw new InvalidArgumentError('It must be a whole number from 1 on.');
-  return Number(raw);
-};
-const ttl = (raw: string): number => {
-  const seconds = count(raw);
-  if (seconds > MAX_TTL_S) throw new InvalidArgumentError(`It must be at most ${MAX_TTL_S} s, which are 30 days.`);
-  return seconds;
-};
-const httpUrl = (raw: string): string => {
-  if (!URL.canParse(raw) || !/^https?:$/.test(new URL(raw).protocol))
-    throw new InvalidArgumentError('It must be a URL such as http://127.0.0.1:8080.');
-  return raw;
-};
-const address = (raw: string): string => {
-  if (!/^[^\s/]+:\d{1,5}$/.test(raw)) throw new InvalidArgumentError('It must be an address such as 127.0.0.1:50053.');
-  return raw;
-};
-
-const languageTag = (raw: string): string => {
-  if (!/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(raw))
-    throw new InvalidArgumentError('It must be a language tag (BCP 47) such as en or pt-BR.');
-  return raw;
-};
 
 // Its name is what a person types, so that the usage can be pasted.
 const program = new Command('npm run -s replymesh --')
@@ -200,6 +176,21 @@ customer
   .option('--request-id <id>', 'asked again with the same id, the first receipt comes back')
   .option('--json', 'print the receipt as one JSON document')
   .action((id: string, options) => finish(eraseCustomer(id, options, env)));
+
+command(
+  'analytics',
+  'see how well messages are answered',
+  'Counts the messages of a mesh on this machine: how many were sent unseen, how sure the models were, what people said. What nobody knows is unknown.',
+  'analytics',
+  'analytics --since 24h --label-space support',
+  'analytics --since 30d --json',
+)
+  .addOption(
+    new Option('--since <time>', 'how far back, in whole hours: 90m, 24h, 7d').argParser(durationMs).default(durationMs('7d'), '7d'),
+  )
+  .option('--label-space <name>', 'only messages that were read in it')
+  .option('--json', 'print the figures as one JSON document')
+  .action((options) => finish(showAnalytics(options, env)));
 
 const audit = command(
   'audit',

@@ -176,7 +176,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'relaySink',
     'modelMonitoring',
   ],
-  cli: ['metrics', 'renderDecision', 'plainWords', 'serverSentEvents'],
+  cli: ['metrics', 'renderDecision', 'renderSummary', 'plainWords', 'serverSentEvents'],
   'cli/knowledge': ['gone'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));
