@@ -251,6 +251,19 @@ describe.each(storeKinds)('analytics on %s', (kind) => {
     expect((await summary(as)).volume).toBe(40);
   });
 
+  it('goes on past an event that is of no message as it should be', async () => {
+    const { as, tenant } = newTenant();
+    await store.within(as.within, (tx) =>
+      tx.execute(sql`
+        insert into outbox (tenant, event_id, type, subject, payload, created_at)
+        values (${tenant}, 'QueryProcessed/odd', 'QueryProcessed', 'odd', '{"intent": "get_refund"}', now())`),
+    );
+    await record(message({ at: START }), as);
+    expect((await summary(as)).volume).toBe(1);
+    await until(isAllRolledUp);
+    expect((await summary(as)).volume).toBe(1);
+  });
+
   it('counts a late word in the hour of its message', async () => {
     const { as } = newTenant();
     const query = message({ at: START + 5 * HOUR_MS });

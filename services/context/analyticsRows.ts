@@ -66,7 +66,9 @@ export const recordedQueries = (span: Span): SQL => sql`
   cross join lateral jsonb_to_record(o.payload) as q(
     create_time timestamptz, label_space text, intent text, channel text, action text, reason text, model_version text,
     confidence float8, uncertainty_score float8, response_time_ms float8, votes jsonb)
-  where ${inSpan('o', span)} and o.type in ${QUERY_EVENTS}`;
+  where ${inSpan('o', span)} and o.type in ${QUERY_EVENTS}
+    -- One that lacks what every message has counts for nothing, rather than stop the count.
+    and (q.create_time, q.label_space, q.intent, q.channel, q.model_version, q.confidence) is not null`;
 
 /** The same of messages as they are stored, except those whose events come after this place. */
 export const storedQueries = ({ tenant, from, to }: TenantHour, known: Place): SQL => sql`
