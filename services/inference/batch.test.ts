@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
 import { batchOf, buffersOf, repeated, type Task } from './batch.js';
-import { featuresOf, TEXT_FEATURES } from './features.js';
+import { featuresOf } from './features.js';
 
 const PADDING = { padTokenId: 9, bytePadTokenId: 1 };
 

@@ -1,4 +1,4 @@
-import { TEXT_FEATURES } from './features.js';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
 import type { TextInputs } from './inputs.js';
 
 /** One text to run. */

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../../lib/packageRoot.js';
-import { featuresOf, NGRAM_BUCKETS, TEXT_FEATURES } from './features.js';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
+import { featuresOf, NGRAM_BUCKETS } from './features.js';
 import { type GoldenBlock, textsOf } from './variations.fixture.js';
 
 const golden: { blocks: GoldenBlock[] } = JSON.parse(readFileSync(new URL('training/data/feature-golden.json', packageRoot), 'utf8'));

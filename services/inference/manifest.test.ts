@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BundleManifest } from '../../gen/replymesh/type/v1/bundle.js';
-import { NGRAM_BUCKETS, TEXT_FEATURES } from './features.js';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
+import { NGRAM_BUCKETS } from './features.js';
 import { contradictionsIn, type Manifest } from './manifest.js';
 
 /** A manifest in which all is well: two members, of which one reads byte-level tokens and one features. */
@@ -51,6 +52,32 @@ function after(change: (manifest: Manifest) => void): string[] {
   change(manifest);
   return contradictionsIn(manifest);
 }
+
+/** Of the two labels of the sound one. */
+const reference = {
+  rows: 10,
+  textFeatures: [{ feature: 'words', edges: [0.1], counts: [4, 6] }],
+  intentCounts: [3, 7],
+  confidenceQuantiles: Array.from({ length: 101 }, (_, i) => i / 100),
+  outOfScope: 1,
+};
+
+describe('a reference', () => {
+  const of = (change: Partial<typeof reference>): string[] =>
+    after(({ spaces }) => {
+      spaces[0]!.reference = { ...reference, ...change };
+    });
+
+  it('whose counts add up is sound', () => expect(of({})).toEqual([]));
+
+  it.each([
+    [{ intentCounts: [10] }, 'intent_counts: must be 2 counts that add up to 10.'],
+    [{ confidenceQuantiles: [0.5, 0.4] }, 'confidence_quantiles: must not fall.'],
+    [{ outOfScope: 11 }, 'out_of_scope: is more than all rows.'],
+    [{ textFeatures: [{ feature: 'colour', edges: [0.1], counts: [4, 6] }] }, '"colour" is no text feature.'],
+    [{ textFeatures: [{ feature: 'words', edges: [0.1], counts: [4, 5] }] }, 'must be rising edges, and one count more that add up to 10.'],
+  ])('with %j is refused', (change, problem) => expect(of(change).join()).toContain(problem));
+});
 
 describe('a manifest', () => {
   it('in which all is well has no contradiction', () => {

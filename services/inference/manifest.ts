@@ -1,5 +1,6 @@
 import type { BundleManifest, LabelSpace, Stage, TokenizerSpec } from '../../gen/replymesh/type/v1/bundle.js';
-import { NGRAM_BUCKETS, TEXT_FEATURES } from './features.js';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
+import { NGRAM_BUCKETS } from './features.js';
 
 /** A manifest that keeps the rules of the contract, so that what they require is there. */
 export type Manifest = BundleManifest & { readonly tokenizer: TokenizerSpec };
@@ -74,6 +75,25 @@ function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
   if (outOfScope) {
     problems.push(...absent(`${at}.out_of_scope.logits_tensor`, outOfScope.logitsTensor, made));
     if (outOfScope.distanceTensor) problems.push(...absent(`${at}.out_of_scope.distance_tensor`, outOfScope.distanceTensor, made));
+  }
+  return [...problems, ...referenceProblems(`${at}.reference`, space)];
+}
+
+/** Traffic is compared with it place by place. */
+function referenceProblems(at: string, { reference, labels }: LabelSpace): string[] {
+  if (!reference) return [];
+  const { rows, intentCounts, textFeatures, confidenceQuantiles, outOfScope } = reference;
+  const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+  const rising = (values: readonly number[]): boolean => values.every((value, i) => i === 0 || values[i - 1]! <= value);
+  const problems: string[] = [];
+  if (intentCounts.length !== labels.length || sum(intentCounts) !== rows)
+    problems.push(`${at}.intent_counts: must be ${labels.length} counts that add up to ${rows}.`);
+  if (!rising(confidenceQuantiles)) problems.push(`${at}.confidence_quantiles: must not fall.`);
+  if (outOfScope > rows) problems.push(`${at}.out_of_scope: is more than all rows.`);
+  for (const { feature, edges, counts } of textFeatures) {
+    if (!(TEXT_FEATURES as readonly string[]).includes(feature)) problems.push(`${at}.text_features: "${feature}" is no text feature.`);
+    if (counts.length !== edges.length + 1 || sum(counts) !== rows || !rising(edges))
+      problems.push(`${at}.text_features[${feature}]: must be rising edges, and one count more that add up to ${rows}.`);
   }
   return problems;
 }

@@ -1,12 +1,12 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LabelSpace, Stage } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
+import { TEXT_FEATURES } from '../../lib/textFeatures.js';
 import { type Batch, type BatchTexts, repeated } from './batch.js';
 import type { Bundle } from './bundle.js';
 import { declaredFile, readBundleFile } from './bundleFile.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
-import { TEXT_FEATURES } from './features.js';
 import { type Company, probe } from './probe.js';
 
 /** What comes of one row. */

@@ -16,7 +16,7 @@ from replymesh_training.evaluate import Calibration
 from replymesh_training.rated_sentences import fetch, rated_sentences
 from replymesh_training.rows import NATURAL, Source, in_scope
 
-VERSION = "2.1.0"
+VERSION = "2.2.0"
 
 KINDS = {
     "minilm": "MODEL_KIND_DISTILBERT",
@@ -151,6 +151,14 @@ def assemble(
     content["files"] = manifest.bundle_files(folder)
     manifest.write(folder, content)
     return content
+
+
+def copy_files(base: Path, folder: Path, content: Mapping[str, Any]) -> None:
+    """All of a bundle's files but its card and manifest, into an empty folder."""
+    for file in content["files"]:
+        if file["path"] != "MODEL_CARD.md":
+            (folder / file["path"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(base / file["path"], folder / file["path"])
 
 
 def swap_in(made: Path, target: Path) -> None:

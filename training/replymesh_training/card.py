@@ -75,6 +75,10 @@ def _space(space: Mapping[str, Any]) -> list[str]:
         spec = space["conformal"]
         kind = "labels from probability" if "leastProbability" in spec else "labels by falling probability until their sum is"
         lines += [f"Prediction sets: asked coverage {spec['coverage']}, {kind} {_number(spec.get('leastProbability', spec.get('threshold', 0)))} on.", ""]
+    if "reference" in space:
+        spec = space["reference"]
+        rows, outside = int(spec["rows"]), int(spec.get("outOfScope", 0))
+        lines += [f"Reference for drift: {rows} held-out rows as served, {outside / rows * 100:.1f} % of them called out of scope.", ""]
     shown = {key: value for key, value in space["metrics"].items() if ".with" not in key and not key.startswith("left_out.")}
     lines += ["| figure | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(shown.items())]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from replymesh_training import bundle, card, checks, export, graphs, manifest, stages
+from replymesh_training import bundle, card, checks, export, graphs, manifest, reference, stages
 from replymesh_training.data import DataError, Row, label_indices, read_rows, sha256_of
 from replymesh_training.evaluate import apart_from_copies, figures
 from replymesh_training.features import features_of
@@ -211,6 +211,7 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
             stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
         data = [{"name": request.data.name, "license": request.license, "attribution": "", "rows": str(len(rows)), "sha256": sha256_of(request.data)}]
         entry = bundle.space_entry(request.name, labels, stages_of, fit, found, data, config.run, own.embedding.shape[1])
+        entry["reference"] = reference.reference_of([texts[place] for place in places], reference.answers_of(held, fit), len(labels))
         (work / "bundle").mkdir()
         new = assemble(work / "bundle", request.base, content, entry, made)
         bundle.swap_in(work / "bundle", request.out)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replymesh_training import bundle, manifest, stages
+from replymesh_training import bundle, manifest, reference, stages
 from replymesh_training.byte_encoder import train_tokenizer
 from replymesh_training.calibrated import calibrated
 from replymesh_training.checkpoints import open_byte_start
 from replymesh_training.config import RunConfig
 from replymesh_training.data import read_rows, sha256_of
+from replymesh_training.evaluate import join
 from replymesh_training.making import Making
 from replymesh_training.rows import SpaceRows, space_rows, texts_of
 from replymesh_training.run import Finished, Run, evenly
@@ -62,7 +63,10 @@ def finish(m: Making) -> Space:
         stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
     data = bundle.provenance_of(m.run.data, m.space.source, m.run.config)
     entry = bundle.space_entry(m.space.name, m.rows.labels, stages_of, fitted, metrics, data, m.run.config, m.run.width)
-    return Space(shipped.graphs, entry)
+    names = reference.held_out(shipped.rows.held, m.space.refit)
+    texts = [text for name in names for text in texts_of(shipped.rows.held[name])]
+    answers = reference.answers_of(join([shipped.votes[name] for name in names]), fitted)
+    return Space(shipped.graphs, entry | {"reference": reference.reference_of(texts, answers, len(m.rows.labels))})
 
 
 @dataclass(frozen=True)

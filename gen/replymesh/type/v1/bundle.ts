@@ -196,12 +196,43 @@ export interface LabelSpace {
   /** Data the space was trained on. */
   data: DataProvenance[];
   /** How the confidence comes of the first label's probability; absent when it is that probability. */
-  confidence: ConfidenceSpec | undefined;
+  confidence:
+    | ConfidenceSpec
+    | undefined;
+  /** What later traffic is compared with; absent in bundles that were made before there was any. Without it no drift is found. */
+  reference: SpaceReference | undefined;
 }
 
 export interface LabelSpace_MetricsEntry {
   key: string;
   value: number;
+}
+
+/** What held-out rows of a space look like as the bundle serves them, in scope and none of them trained on. */
+export interface SpaceReference {
+  /** How many rows. */
+  rows: number;
+  /** How each text feature of `docs/reference/features.md` is spread. */
+  textFeatures: FeatureHistogram[];
+  /** Rows by their first label, in the order of `labels`. */
+  intentCounts: number[];
+  /**
+   * Quantiles of the confidence at 0 %, 1 %, … 100 %: the smallest confidence that at least this share of the rows does not exceed.
+   * Confidences are rounded down to thousandths first, so that what another processor's last bits do is no drift.
+   */
+  confidenceQuantiles: number[];
+  /** Rows that were called out of scope. */
+  outOfScope: number;
+}
+
+/** How one feature is spread. */
+export interface FeatureHistogram {
+  /** Its name. */
+  feature: string;
+  /** Where bins begin, rising: a value is in the bin whose number is how many edges do not exceed it. */
+  edges: number[];
+  /** Rows in each bin, one bin more than edges. */
+  counts: number[];
 }
 
 /**
@@ -1062,6 +1093,7 @@ function createBaseLabelSpace(): LabelSpace {
     metrics: {},
     data: [],
     confidence: undefined,
+    reference: undefined,
   };
 }
 
@@ -1096,6 +1128,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
     }
     if (message.confidence !== undefined) {
       ConfidenceSpec.encode(message.confidence, writer.uint32(82).fork()).join();
+    }
+    if (message.reference !== undefined) {
+      SpaceReference.encode(message.reference, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1196,6 +1231,14 @@ export const LabelSpace: MessageFns<LabelSpace> = {
             message.confidence = ConfidenceSpec.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reference = SpaceReference.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1245,6 +1288,7 @@ export const LabelSpace: MessageFns<LabelSpace> = {
         ? object.data.map((e: any) => DataProvenance.fromJSON(e))
         : [],
       confidence: isSet(object.confidence) ? ConfidenceSpec.fromJSON(object.confidence) : undefined,
+      reference: isSet(object.reference) ? SpaceReference.fromJSON(object.reference) : undefined,
     };
   },
 
@@ -1286,6 +1330,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
     if (message.confidence !== undefined) {
       obj.confidence = ConfidenceSpec.toJSON(message.confidence);
     }
+    if (message.reference !== undefined) {
+      obj.reference = SpaceReference.toJSON(message.reference);
+    }
     return obj;
   },
 
@@ -1319,6 +1366,9 @@ export const LabelSpace: MessageFns<LabelSpace> = {
     message.data = object.data?.map((e) => DataProvenance.fromPartial(e)) || [];
     message.confidence = (object.confidence !== undefined && object.confidence !== null)
       ? ConfidenceSpec.fromPartial(object.confidence)
+      : undefined;
+    message.reference = (object.reference !== undefined && object.reference !== null)
+      ? SpaceReference.fromPartial(object.reference)
       : undefined;
     return message;
   },
@@ -1405,6 +1455,312 @@ export const LabelSpace_MetricsEntry: MessageFns<LabelSpace_MetricsEntry> = {
     const message = createBaseLabelSpace_MetricsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseSpaceReference(): SpaceReference {
+  return { rows: 0, textFeatures: [], intentCounts: [], confidenceQuantiles: [], outOfScope: 0 };
+}
+
+export const SpaceReference: MessageFns<SpaceReference> = {
+  encode(message: SpaceReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rows !== 0) {
+      writer.uint32(8).int64(message.rows);
+    }
+    for (const v of message.textFeatures) {
+      FeatureHistogram.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.intentCounts.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.intentCounts) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.confidenceQuantiles.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.confidenceQuantiles) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.outOfScope !== 0) {
+      writer.uint32(40).int64(message.outOfScope);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpaceReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpaceReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rows = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.textFeatures.push(FeatureHistogram.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.intentCounts.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.intentCounts.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 33) {
+              message.confidenceQuantiles.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.confidenceQuantiles.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.outOfScope = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SpaceReference {
+    return {
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      textFeatures: globalThis.Array.isArray(object?.textFeatures)
+        ? object.textFeatures.map((e: any) => FeatureHistogram.fromJSON(e))
+        : globalThis.Array.isArray(object?.text_features)
+        ? object.text_features.map((e: any) => FeatureHistogram.fromJSON(e))
+        : [],
+      intentCounts: globalThis.Array.isArray(object?.intentCounts)
+        ? object.intentCounts.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.intent_counts)
+        ? object.intent_counts.map((e: any) => globalThis.Number(e))
+        : [],
+      confidenceQuantiles: globalThis.Array.isArray(object?.confidenceQuantiles)
+        ? object.confidenceQuantiles.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.confidence_quantiles)
+        ? object.confidence_quantiles.map((e: any) => globalThis.Number(e))
+        : [],
+      outOfScope: isSet(object.outOfScope)
+        ? globalThis.Number(object.outOfScope)
+        : isSet(object.out_of_scope)
+        ? globalThis.Number(object.out_of_scope)
+        : 0,
+    };
+  },
+
+  toJSON(message: SpaceReference): unknown {
+    const obj: any = {};
+    if (message.rows !== 0) {
+      obj.rows = Math.round(message.rows);
+    }
+    if (message.textFeatures?.length) {
+      obj.textFeatures = message.textFeatures.map((e) => FeatureHistogram.toJSON(e));
+    }
+    if (message.intentCounts?.length) {
+      obj.intentCounts = message.intentCounts.map((e) => Math.round(e));
+    }
+    if (message.confidenceQuantiles?.length) {
+      obj.confidenceQuantiles = message.confidenceQuantiles.map((e) => floatToJson(e));
+    }
+    if (message.outOfScope !== 0) {
+      obj.outOfScope = Math.round(message.outOfScope);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SpaceReference>): SpaceReference {
+    return SpaceReference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SpaceReference>): SpaceReference {
+    const message = createBaseSpaceReference();
+    message.rows = object.rows ?? 0;
+    message.textFeatures = object.textFeatures?.map((e) => FeatureHistogram.fromPartial(e)) || [];
+    message.intentCounts = object.intentCounts?.map((e) => e) || [];
+    message.confidenceQuantiles = object.confidenceQuantiles?.map((e) => e) || [];
+    message.outOfScope = object.outOfScope ?? 0;
+    return message;
+  },
+};
+
+function createBaseFeatureHistogram(): FeatureHistogram {
+  return { feature: "", edges: [], counts: [] };
+}
+
+export const FeatureHistogram: MessageFns<FeatureHistogram> = {
+  encode(message: FeatureHistogram, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.feature !== "") {
+      writer.uint32(10).string(message.feature);
+    }
+    if (message.edges.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.edges) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.counts) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeatureHistogram {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeatureHistogram();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.feature = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 17) {
+              message.edges.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.edges.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.counts.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FeatureHistogram {
+    return {
+      feature: isSet(object.feature) ? globalThis.String(object.feature) : "",
+      edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => globalThis.Number(e)) : [],
+      counts: globalThis.Array.isArray(object?.counts) ? object.counts.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: FeatureHistogram): unknown {
+    const obj: any = {};
+    if (message.feature !== "") {
+      obj.feature = message.feature;
+    }
+    if (message.edges?.length) {
+      obj.edges = message.edges.map((e) => floatToJson(e));
+    }
+    if (message.counts?.length) {
+      obj.counts = message.counts.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FeatureHistogram>): FeatureHistogram {
+    return FeatureHistogram.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FeatureHistogram>): FeatureHistogram {
+    const message = createBaseFeatureHistogram();
+    message.feature = object.feature ?? "";
+    message.edges = object.edges?.map((e) => e) || [];
+    message.counts = object.counts?.map((e) => e) || [];
     return message;
   },
 };
