@@ -24,6 +24,17 @@ export const durationMs = (raw: string): number => {
   return ms;
 };
 
+/** A day, a time, or how long ago. */
+export const instant = (raw: string): Date => {
+  if (/^\d+[mhd]$/.test(raw)) return new Date(Date.now() - durationMs(raw));
+  const time = new Date(raw);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(raw) || Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError(
+      'It must be a day such as 2026-11-01, a time such as 2026-11-01T12:00:00Z, or how long ago, such as 7d.',
+    );
+  return time;
+};
+
 export const httpUrl = (raw: string): string => {
   if (!URL.canParse(raw) || !/^https?:$/.test(new URL(raw).protocol))
     throw new InvalidArgumentError('It must be a URL such as http://127.0.0.1:8080.');

@@ -4,7 +4,7 @@ import { runStart } from '../mesh/start.js';
 import { showAnalytics } from './analytics.js';
 import { ask } from './ask.js';
 import { listAudit, verifyAudit } from './audit.js';
-import { address, count, durationMs, httpUrl, languageTag, ttl } from './commandArguments.js';
+import { address, count, durationMs, httpUrl, instant, languageTag, ttl } from './commandArguments.js';
 import { eraseCustomer, exportCustomer } from './customer.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
@@ -12,6 +12,7 @@ import { CommandFailed } from './failure.js';
 import { importKnowledge } from './knowledge/importKnowledge.js';
 import { addModel, listModels, promoteModel, rollBackModel } from './models.js';
 import { printable } from './renderDecision.js';
+import { replay } from './replay.js';
 import { knownScopes } from './settings.js';
 import { token } from './token.js';
 import { train } from './train.js';
@@ -191,6 +192,21 @@ command(
   .option('--label-space <name>', 'only messages that were read in it')
   .option('--json', 'print the figures as one JSON document')
   .action((options) => finish(showAnalytics(options, env)));
+
+command(
+  'replay',
+  'make recorded decisions again and compare them',
+  'Makes recorded decisions of a mesh on this machine again, without a language model, and compares them byte for byte. Exit code 1 when one differs. With another policy: what that would have decided.',
+  'replay --since 2026-11-01',
+  'replay --since 7d --limit 1000',
+  'replay --since 30d --policy stricter.json',
+)
+  .requiredOption('--since <time>', 'messages from this day or time on, or how long ago: 2026-11-01, 24h, 7d', instant)
+  .option('--until <time>', 'messages before this day or time', instant)
+  .option('--limit <n>', 'so many at most, the newest', count)
+  .option('--policy <file>', 'tell what this policy would have decided, from the records alone')
+  .option('--json', 'print the report as one JSON document')
+  .action((options) => finish(replay(options, env)));
 
 const audit = command(
   'audit',

@@ -13,6 +13,7 @@ it('a stream that its caller leaves open ends at the server’s limit, with the 
     streamQuery: unused,
     getQuery: unused,
     listQueries: unused,
+    replayQuery: unused,
     async *batchProcessQueries(requests) {
       for await (const { correlationId } of requests) yield { correlationId };
     },

@@ -26,6 +26,7 @@ const NONE = {
   batchProcessQueries: unused,
   getQuery: unused,
   listQueries: unused,
+  replayQuery: unused,
 } as unknown as QueryHandlers;
 
 async function start(

@@ -1,5 +1,7 @@
+import type { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import { Channel, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, DecisionReason, type MemberVote, PriorityLevel, Query, SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
+import { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 import type { Payload } from './events.js';
 
 /** What one decision writes. The objects are rows as Postgres reads them from JSON, keyed by column. */
@@ -24,6 +26,8 @@ export interface QueryTexts {
   readonly reply: string;
   /** The whole `replymesh.type.v1.Query`. */
   readonly record: Uint8Array;
+  /** What the decision was made from, as `replymesh.type.v1.DecisionInputs`; absent where it was not kept. */
+  readonly inputs?: Uint8Array | undefined;
 }
 
 /** Postgres' text cannot hold NUL; the record itself keeps it. */
@@ -32,8 +36,10 @@ const storable = (text: string): string => text.replaceAll('\0', '\uFFFD');
 /** The name of an enum's value; a number that a newer caller sent has none here. */
 const nameOf = (names: Readonly<Record<number, string>>, value = 0): string => names[value] ?? names[0] ?? '';
 
+type Beside = Pick<RecordDecisionRequest, 'fingerprint' | 'inputs'>;
+
 /** What a query becomes in the database. @param now when it is stored */
-export function decisionWrite(tenant: string, query: Query, fingerprint: string, now: Date): DecisionWrite {
+export function decisionWrite(tenant: string, query: Query, { fingerprint, inputs }: Beside, now: Date): DecisionWrite {
   const { decision } = query;
   const intent = storable(decision?.intents[0]?.label ?? '');
   const escalated = decision?.action === Action.ESCALATE;
@@ -78,7 +84,7 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
       bundle_digest: columns.model_version,
       policy_version: decision?.evidence?.policyVersion ?? '',
     },
-    texts: { text: query.text, reply: decision?.reply?.text ?? '', record: Query.encode(query).finish() },
+    texts: textsOf(query, inputs),
     interaction:
       query.customerId === ''
         ? null
@@ -99,6 +105,13 @@ export function decisionWrite(tenant: string, query: Query, fingerprint: string,
     },
   };
 }
+
+const textsOf = (query: Query, inputs: DecisionInputs | undefined): QueryTexts => ({
+  text: query.text,
+  reply: query.decision?.reply?.text ?? '',
+  record: Query.encode(query).finish(),
+  inputs: inputs && DecisionInputs.encode(inputs).finish(),
+});
 
 /** First choice of each base model by its name. */
 const votesOf = (votes: readonly MemberVote[]): Record<string, string> =>

@@ -10,7 +10,7 @@ import { howManyFit } from './listQueries.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import { readBelongings } from './queryBelongings.js';
 import { openProfile, type SealedProfile } from './sealedProfile.js';
-import { newestQueries, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { newestQueries, openInputs, openQuery, SEALED_INPUTS, SEALED_RECORD, type SealedInputs, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -105,10 +105,10 @@ async function readQueries(
   { tenant, customerId, limit }: Asked,
   start: Start | undefined,
 ): Promise<Page> {
-  const rows = await rowsOf<SealedRecord & { at: number }>(
+  const rows = await rowsOf<SealedRecord & SealedInputs & { at: number }>(
     tx,
     sql`
-      select ${SEALED_RECORD}, ${millis('q.created_at')} as at
+      select ${SEALED_RECORD}, ${SEALED_INPUTS}, ${millis('q.created_at')} as at
       from ${newestQueries(sql`q.customer_id = ${customerId} and ${follows(sql`(q.created_at, q.id)`, start)}`, limit + 1)}`,
   );
   const page = rows.slice(0, howManyFit(rows.slice(0, limit)));
@@ -120,7 +120,7 @@ async function readQueries(
   return {
     queries: page.flatMap((row) => {
       const query = openQuery(keys, tenant, row);
-      return query ? [{ query, ...belongingsOf(row.id) }] : [];
+      return query ? [{ query, inputs: openInputs(keys, tenant, row), ...belongingsOf(row.id) }] : [];
     }),
     next: last && rows.length > page.length ? { list: 'queries', after: [last.at, last.id] } : undefined,
   };

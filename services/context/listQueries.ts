@@ -69,8 +69,8 @@ function conditionsOf(request: ListQueriesRequest, after: [number, string] | und
 }
 
 /** At least one, else a record that is large alone would stop the walk. */
-export function howManyFit(rows: readonly { readonly record: Uint8Array }[]): number {
+export function howManyFit(rows: readonly { readonly record: Uint8Array; readonly inputs?: Uint8Array | null }[]): number {
   let size = 0;
-  const tooMany = rows.findIndex((row, i) => (size += row.record.byteLength) > MAX_PAGE_BYTES && i > 0);
+  const tooMany = rows.findIndex((row, i) => (size += row.record.byteLength + (row.inputs?.byteLength ?? 0)) > MAX_PAGE_BYTES && i > 0);
   return tooMany === -1 ? rows.length : tooMany;
 }

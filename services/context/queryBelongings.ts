@@ -24,7 +24,10 @@ interface ShadowRow {
 }
 
 /** What is stored beside queries and belongs to them, by the query's id. */
-export async function readBelongings(tx: Transaction, ids: readonly string[]): Promise<(id: string) => Omit<ExportedQuery, 'query'>> {
+export async function readBelongings(
+  tx: Transaction,
+  ids: readonly string[],
+): Promise<(id: string) => Omit<ExportedQuery, 'query' | 'inputs'>> {
   const among = (column: string): SQL =>
     sql`${sql.identifier(column)} = any(array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)))`;
   const feedback = await rowsOf<FeedbackRow>(

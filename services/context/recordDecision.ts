@@ -56,7 +56,7 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
   return async (request, call) => {
     const query = request.query as Query;
     const { tenant, subject: actor } = call.principal;
-    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request.fingerprint, now()), query, actor });
+    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request, now()), query, actor });
     if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
     return answer;
   };
@@ -115,7 +115,9 @@ interface Sealed {
 /** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
 function sealedOf({ write, actor }: Item, key: ContentKey, at: Date): Sealed {
   const columns = sealQuery(key, write.id, write.texts);
-  const detail = { ...write.audited, record_sha256: createHash('sha256').update(columns.record).digest('hex') };
+  const sha256 = (sealed: Uint8Array): string => createHash('sha256').update(sealed).digest('hex');
+  const { record, inputs } = columns;
+  const detail = { ...write.audited, record_sha256: sha256(record!), ...(inputs ? { inputs_sha256: sha256(inputs) } : {}) };
   return { write, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
 }
 

@@ -164,6 +164,8 @@ export const queries = pgTable(
     updatedAt: time('updated_at').notNull(),
     /** First choice of each base model, by the model's name; null without inference. */
     votes: jsonb('votes').$type<Readonly<Record<string, string>>>(),
+    /** `replymesh.type.v1.DecisionInputs`: what the decision was made from beside the record; encrypted as that. Null where a version before recorded it. */
+    inputs: bytea('inputs'),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id, t.createdAt] }),

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { Query } from '../../gen/replymesh/type/v1/decision.js';
+import { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import type { QueryTexts } from './decisionRow.js';
 
@@ -12,6 +13,12 @@ export interface SealedRecord {
   readonly wrapped_key: Uint8Array | null;
 }
 
+/** What its decision was made from, stored beside it. */
+export interface SealedInputs {
+  /** Null when a version before recorded it. */
+  readonly inputs: Uint8Array | null;
+}
+
 /** The key `k` of the customer of the query `q`. */
 export const KEY_OF_QUERY: SQL = sql`left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`;
 export const QUERIES_AND_KEYS: SQL = sql`queries q ${KEY_OF_QUERY}`;
@@ -20,6 +27,7 @@ export const newestQueries = (conditions: SQL, limit: number): SQL => sql`
   (select q.* from queries q where ${conditions} order by q.created_at desc, q.id desc limit ${limit}) q ${KEY_OF_QUERY}
   order by q.created_at desc, q.id desc`;
 export const SEALED_RECORD: SQL = sql`q.id, q.customer_id, q.record, k.wrapped_key`;
+export const SEALED_INPUTS: SQL = sql`q.inputs`;
 
 /** Bytes in JSON, as Postgres reads them. */
 export const hex = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
@@ -28,14 +36,21 @@ export const hexOf = <C extends string>(row: Readonly<Record<C, Uint8Array>>): R
   Object.fromEntries(Object.entries<Uint8Array>(row).map(([column, bytes]) => [column, hex(bytes)])) as Record<C, string>;
 
 /** The columns of a query that hold a customer's words, encrypted. */
-export const sealQuery = (key: ContentKey, id: string, { text, reply, record }: QueryTexts) => ({
+export const sealQuery = (key: ContentKey, id: string, { text, reply, record, inputs }: QueryTexts): Record<string, Uint8Array> => ({
   query_text: key.seal('queries.query_text', id, Buffer.from(text)),
   response_text: key.seal('queries.response_text', id, Buffer.from(reply)),
   record: key.seal('queries.record', id, record),
+  ...(inputs ? { inputs: key.seal('queries.inputs', id, inputs) } : {}),
 });
 
 /** Undefined when its key is gone: nobody can read it any more. */
 export function openQuery(keys: ContentKeys, tenant: string, row: SealedRecord): Query | undefined {
   const key = keys.read(tenant, row.customer_id, row.wrapped_key);
   return key && Query.decode(key.open('queries.record', row.id, row.record));
+}
+
+/** Undefined when there are none, or their key is gone. */
+export function openInputs(keys: ContentKeys, tenant: string, row: SealedRecord & SealedInputs): DecisionInputs | undefined {
+  const key = keys.read(tenant, row.customer_id, row.wrapped_key);
+  return key && row.inputs ? DecisionInputs.decode(key.open('queries.inputs', row.id, row.inputs)) : undefined;
 }

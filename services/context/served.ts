@@ -18,6 +18,7 @@ import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
+import { getDecisionInputs } from './getDecisionInputs.js';
 import { getModelAgreement } from './getModelAgreement.js';
 import { getQuery } from './getQuery.js';
 import { getSummary } from './getSummary.js';
@@ -56,6 +57,7 @@ export const served = ({ store, cache, keys, audit, embedder, inference, now }: 
     releaseRequest: releaseRequest({ store }),
     recordDecision: recordDecision({ store, cache, keys, audit, now }),
     getQuery: getQuery({ store, keys }),
+    getDecisionInputs: getDecisionInputs({ store, keys }),
     listQueries: listQueries({ store, keys }),
   }),
   serve(KnowledgeServiceDefinition, {

@@ -30,7 +30,7 @@ function partsThatBreak(error: unknown) {
         throw error;
       },
     },
-    record: async (query: Query) => {
+    record: async ({ query }: { query: Query }) => {
       kept.push(query);
       return query;
     },

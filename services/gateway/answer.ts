@@ -8,6 +8,7 @@ import {
   PriorityCause,
   PriorityLevel,
   type Query,
+  type Timings,
 } from '../../gen/replymesh/type/v1/decision.js';
 import type { Policy } from '../../gen/replymesh/type/v1/policy.js';
 import type { StreamQueryResponse } from '../../gen/replymesh/v1/query_service.js';
@@ -15,6 +16,7 @@ import type { Within } from '../../lib/call.js';
 import { log } from '../../lib/log.js';
 import type { Accepted } from './accept.js';
 import { type DecisionEvidence, decide, type Verdict } from './decide.js';
+import { inputsOf } from './inputs.js';
 import { restore } from './mask.js';
 import type { Record } from './record.js';
 import { type Stopwatch, startStopwatch } from './stopwatch.js';
@@ -44,21 +46,31 @@ export async function answer(parts: Parts, accepted: Accepted, within: Within, t
   const understood = assemble(accepted, found, wanted, undefined, parts.policy, watch);
   tell?.({ $case: 'accepted', value: { id: accepted.id } });
   tell?.({ $case: 'understood', value: understood });
-  const finish = async (): Promise<Decision> => {
+  const finish = async (): Promise<Finished> => {
     const written = await reply(parts.generator, accepted, found, wanted, within, watch, tell);
-    return assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
+    const decision = assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
+    return { decision, transcript: written.result.transcript };
   };
-  const decision = await finish().catch((error: unknown) => {
+  const { decision, transcript } = await finish().catch((error: unknown) => {
     if (!tell) throw error;
     // The caller was told "accepted": a person goes on from what is known.
     log.error({ error, query_id: accepted.id }, 'a reply could not be finished');
-    return unfinished(understood);
+    return { decision: unfinished(understood), transcript: undefined };
   });
   const fingerprint = accepted.requestId ? accepted.fingerprint : '';
   const stands = await watch.time('recordUs', () =>
-    parts.record(recordOf(accepted, found, decision), fingerprint, within.principal, within.deadline),
+    parts.record(
+      { query: recordOf(accepted, found, decision), fingerprint, inputs: inputsOf(found, parts.policy, transcript) },
+      within.principal,
+      within.deadline,
+    ),
   );
   return { ...stands, decision: { ...stands.decision!, timings: watch.read() } };
+}
+
+interface Finished {
+  readonly decision: Decision;
+  readonly transcript: GenerateResponse['transcript'];
 }
 
 async function reply(
@@ -86,7 +98,7 @@ const withReserve = ({ deadline }: Within): Date => {
   return new Date(deadline.getTime() - Math.min(RESERVE_MS, leftMs * 0.2));
 };
 
-function evidenceOf({ prediction, degraded }: Understanding, written?: Written): DecisionEvidence {
+export function evidenceOf({ prediction, degraded }: Understanding, written?: Written): DecisionEvidence {
   return {
     model: prediction && {
       intent: prediction.intents[0]?.label ?? '',
@@ -108,17 +120,17 @@ function evidenceOf({ prediction, degraded }: Understanding, written?: Written):
 /** Nobody has read the message: a person looks in turn, no later. */
 const UNREAD: Priority = { level: PriorityLevel.NORMAL, score: 0.5, reasons: [{ cause: PriorityCause.UNCERTAINTY, contribution: 0.5 }] };
 
-function assemble(
-  accepted: Accepted,
+export function assemble(
+  { id }: Pick<Accepted, 'id'>,
   found: Understanding,
   verdict: Verdict,
   written: Written | undefined,
   policy: Policy,
-  watch: Stopwatch,
+  watch: { read(): Timings | undefined },
 ): Decision {
   const { prediction } = found;
   const decision = Decision.fromPartial({
-    id: accepted.id,
+    id,
     intents: prediction?.intents,
     confidence: prediction?.confidence,
     uncertainty: prediction?.uncertainty,
@@ -151,7 +163,7 @@ const evidenceRecord = ({ context, prediction, passages }: Understanding, result
   });
 
 /** Nothing may be sent unseen of a reply that was never finished. */
-const unfinished = (understood: Decision): Decision =>
+export const unfinished = (understood: Decision): Decision =>
   understood.action === Action.ESCALATE ? understood : { ...understood, action: Action.DRAFT, reason: DecisionReason.INCOMPLETE_REPLY };
 
 const recordOf = (accepted: Accepted, { prediction }: Understanding, decision: Decision): Query => ({

@@ -24,6 +24,7 @@ import { tokenPrincipal } from './principal.js';
 import { processQuery } from './processQuery.js';
 import { callerLimit } from './rateLimit.js';
 import { delivery, recorder } from './record.js';
+import { replayQuery } from './replayQuery.js';
 import { openSpool } from './spool.js';
 import { streamQuery } from './streamQuery.js';
 
@@ -47,6 +48,7 @@ const server = await startServer(config, tokenPrincipal(config), [
     batchProcessQueries: batchProcessQueries({ ...parts, concurrency: config.batchConcurrency, perMessageMs: config.deadlineMs }),
     getQuery: getQuery(to.records.client, spool),
     listQueries: listQueries(to.records.client),
+    replayQuery: replayQuery({ ...parts.sources, ...parts, context: to.records.client, spool }),
   }),
   forward(KnowledgeServiceDefinition, to.knowledge.client),
   forward(FeedbackServiceDefinition, to.feedback.client),

@@ -9,6 +9,7 @@ import type { Spooled } from './spoolEntries.js';
 const PATH = '/replymesh.context.v1.ContextService/RecordDecision';
 const principal = { tenant: 'demo', subject: 'test', scopes: new Set<string>() };
 const query = Query.fromPartial({ id: 'qry_1', createTime: new Date(0), decision: { confidence: 0.5 } });
+const request = { query, fingerprint: '', inputs: undefined };
 const typed = (code: Status, reason: string) =>
   new RichClientError(PATH, code, reason, [ErrorInfo.fromPartial({ reason, domain: 'replymesh' })]);
 const contextThat = (error: unknown) => ({ recordDecision: async () => Promise.reject(error) });
@@ -16,7 +17,7 @@ const contextThat = (error: unknown) => ({ recordDecision: async () => Promise.r
 async function keep(error: unknown) {
   const spooled: Spooled[] = [];
   const record = recorder(contextThat(error), { put: async (entry) => void spooled.push(entry) });
-  const outcome = await record(query, '', principal, new Date(Date.now() + 1000)).catch((e: unknown) => e);
+  const outcome = await record(request, principal, new Date(Date.now() + 1000)).catch((e: unknown) => e);
   return { outcome, spooled };
 }
 
@@ -44,12 +45,12 @@ describe('a decision', () => {
 
   it('that can be stored nowhere was not accepted', async () => {
     const record = recorder(contextThat(new AbortError()), { put: async () => Promise.reject(new Error('full')) });
-    await expect(record(query, '', principal, new Date(Date.now() + 1000))).rejects.toMatchObject({ reason: 'QUERY_NOT_ACCEPTED' });
+    await expect(record(request, principal, new Date(Date.now() + 1000))).rejects.toMatchObject({ reason: 'QUERY_NOT_ACCEPTED' });
   });
 });
 
 describe('a spooled record', () => {
-  const deliver = (error: unknown) => delivery(contextThat(error))({ tenant: 'demo', request: { query, fingerprint: '' } });
+  const deliver = (error: unknown) => delivery(contextThat(error))({ tenant: 'demo', request });
   it.each(BROKEN)('waits when context %s', async (_, error) => expect(await deliver(error)).toBe('later'));
   it.each(REFUSALS)('is set aside when context refuses it ($message)', async (error) => expect(await deliver(error)).toBe('refused'));
 });

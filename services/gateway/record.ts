@@ -1,4 +1,4 @@
-import { type ContextServiceDefinition, RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
+import type { ContextServiceDefinition, RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import { Degradation, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { background, type Principal } from '../../lib/call.js';
 import type { MeshClient } from '../../lib/client.js';
@@ -11,7 +11,8 @@ import type { Spooled } from './spoolEntries.js';
 type Records = Pick<MeshClient<ContextServiceDefinition>, 'recordDecision'>;
 
 /** Stores a record in context, or on disk until context takes it. Returns the record that stands. */
-export type Record = (query: Query, fingerprint: string, principal: Principal, deadline: Date) => Promise<Query>;
+export type Record = (recorded: Recorded, principal: Principal, deadline: Date) => Promise<Query>;
+export type Recorded = RecordDecisionRequest & { readonly query: Query };
 
 /** Time that storing gets even when the caller's deadline is near: the answer is written, and a retry would cost more. */
 const LEAST_MS = 100;
@@ -22,8 +23,8 @@ const DELIVERY_TIMEOUT_MS = 5000;
 
 /** Nothing accepted may be lost: whatever else goes wrong in context than a refusal, the record goes to the spool. */
 export function recorder(context: Records, spool: Pick<Spool, 'put'>): Record {
-  return async (query, fingerprint, principal, deadline) => {
-    const request = RecordDecisionRequest.fromPartial({ query, fingerprint });
+  return async (request, principal, deadline) => {
+    const { query } = request;
     const timeoutMs = Math.min(MOST_MS, Math.max(LEAST_MS, (deadline.getTime() - Date.now()) * SHARE));
     try {
       // Not tied to the caller's signal: what was answered is kept even if the caller has left.
@@ -36,7 +37,7 @@ export function recorder(context: Records, spool: Pick<Spool, 'put'>): Record {
     }
     const decision = query.decision!;
     const spooled: Query = { ...query, decision: { ...decision, degraded: [...decision.degraded, Degradation.RECORD_SPOOLED] } };
-    await spool.put({ tenant: principal.tenant, request: { query: spooled, fingerprint } }).catch((error: unknown) => {
+    await spool.put({ tenant: principal.tenant, request: { ...request, query: spooled } }).catch((error: unknown) => {
       log.error({ error, query_id: query.id }, 'the spool cannot take a record');
       fail('QUERY_NOT_ACCEPTED', {});
     });

@@ -25,6 +25,7 @@ export const toGenerate = (text: string, found: Understanding, verdict: Verdict)
   interactions: found.context?.interactions ?? [],
   sentiment: found.prediction?.sentiment,
   language: found.context?.profile?.language || 'en',
+  replay: undefined,
 });
 
 /** Has the reply written: whole when nobody reads along, else sentence by sentence. Without a generator there is a holding reply. */
@@ -47,10 +48,10 @@ export async function* write(
     if (!isUnavailable(error)) throw error;
   }
   // The stream was cut, or nothing came: what was said stays, marked as incomplete.
-  return { result: withoutGenerator(request, sentences), degraded: [Degradation.GENERATOR_UNAVAILABLE] };
+  return withoutGenerator(request, sentences);
 }
 
-const wrote = (result: GenerateResponse): Written => ({
+export const wrote = (result: GenerateResponse): Written => ({
   result,
   degraded: [
     ...(result.languageModelFailed ? [Degradation.LANGUAGE_MODEL_UNAVAILABLE] : []),
@@ -58,7 +59,13 @@ const wrote = (result: GenerateResponse): Written => ({
   ],
 });
 
-function withoutGenerator(request: GenerateRequest, said: string): GenerateResponse {
+/** @param said sentences that came before the generator was gone */
+export const withoutGenerator = (request: GenerateRequest, said: string): Written => ({
+  result: holdingReply(request, said),
+  degraded: [Degradation.GENERATOR_UNAVAILABLE],
+});
+
+function holdingReply(request: GenerateRequest, said: string): GenerateResponse {
   return {
     reply: {
       text: said || HOLDING_TEXT,
@@ -73,5 +80,6 @@ function withoutGenerator(request: GenerateRequest, said: string): GenerateRespo
     languageModelUnusable: false,
     promptSha256: '',
     usage: undefined,
+    transcript: undefined,
   };
 }

@@ -7,11 +7,12 @@ import type {
 import { Action, ReplyOrigin } from '../../gen/replymesh/type/v1/decision.js';
 import type { Call } from '../../lib/call.js';
 import { openGate } from './gate.js';
-import type { LanguageModel } from './llm.js';
+import type { LanguageModel, LlmEvent } from './llm.js';
 import { LlmFailure } from './llmFailure.js';
 import { replies, withheldSentences } from './metrics.js';
-import { modelReply } from './modelReply.js';
-import { promptOf } from './prompt.js';
+import { type ModelReply, modelReply } from './modelReply.js';
+import { type Prompt, promptOf } from './prompt.js';
+import { replayed, transcribed } from './transcript.js';
 import { approvedReply, closingOf, greetingOf } from './wording.js';
 import type { Wording } from './wordingFile.js';
 
@@ -30,7 +31,14 @@ export type GenerateStream = (request: GenerateStreamRequest, call: GenerateCall
 /** Approved wording is written in it, and the gate can judge it alone, so that every reply is. */
 const LANGUAGE = 'en';
 /** Of a reply that no language model had a part in. */
-const NO_MODEL = { withheldSentences: 0, languageModelFailed: false, languageModelUnusable: false, promptSha256: '', usage: undefined };
+const NO_MODEL = {
+  withheldSentences: 0,
+  languageModelFailed: false,
+  languageModelUnusable: false,
+  promptSha256: '',
+  usage: undefined,
+  transcript: undefined,
+};
 
 const sentenceEvent = (sentence: string): GenerateStreamResponse => ({ event: { $case: 'sentence', value: sentence } });
 
@@ -40,7 +48,7 @@ export const generateStream = (parts: GenerateParts): GenerateStream =>
     // The contract requires it; validation has refused a call without.
     if (request === undefined) return;
     const response = (yield* byModel(parts, request, call)) ?? (yield* byWording(parts.wording, request, NO_MODEL));
-    replies.inc({ origin: ReplyOrigin[response.reply?.origin ?? 0], complete: String(response.complete) });
+    if (!request.replay) replies.inc({ origin: ReplyOrigin[response.reply?.origin ?? 0], complete: String(response.complete) });
     yield { event: { $case: 'result', value: response } };
   };
 
@@ -48,22 +56,41 @@ export const generateStream = (parts: GenerateParts): GenerateStream =>
 const isForModel = (request: GenerateRequest): boolean =>
   request.action !== Action.ESCALATE && request.intent !== '' && (request.passages.length > 0 || (request.customer?.facts.length ?? 0) > 0);
 
+/** What a language model is asked and what it answers, now or when the reply was first written; undefined when none has a part in it. */
+function askedOf(
+  { languageModel, maxPassageChars }: GenerateParts,
+  request: GenerateRequest,
+  call: GenerateCall,
+): { prompt: Prompt; events: AsyncIterable<LlmEvent> } | undefined {
+  if (request.replay) {
+    const { transcript } = request.replay;
+    if (!transcript) return undefined;
+    const shown = request.passages.slice(0, transcript.passagesShown);
+    return { prompt: promptOf({ ...request, passages: shown }, Number.POSITIVE_INFINITY), events: replayed(transcript) };
+  }
+  if (languageModel === undefined || !isForModel(request)) return undefined;
+  const prompt = promptOf(request, maxPassageChars);
+  return { prompt, events: languageModel.write(prompt, call) };
+}
+
 /** The language model's reply, or approved wording when nothing of it could be sent; undefined when it was not to be asked. */
 async function* byModel(
   parts: GenerateParts,
   request: GenerateRequest,
   call: GenerateCall,
 ): AsyncGenerator<GenerateStreamResponse, GenerateResponse | undefined> {
-  const { languageModel, wording } = parts;
-  if (languageModel === undefined || !isForModel(request)) return undefined;
-  const prompt = promptOf(request, parts.maxPassageChars);
+  const { wording } = parts;
+  const asked = askedOf(parts, request, call);
+  if (asked === undefined) return undefined;
+  const { prompt } = asked;
+  const heard = transcribed(asked.events);
   const gate = openGate({
     passages: prompt.passages,
     facts: request.customer?.facts ?? [],
     customerName: request.customer?.displayName ?? '',
     customerText: request.text,
   });
-  const sentences = modelReply(languageModel.write(prompt, call), gate, prompt.passages);
+  const sentences = modelReply(heard.events, gate, prompt.passages);
   const said: string[] = [];
   const say = (sentence: string): GenerateStreamResponse => {
     said.push(sentence);
@@ -75,18 +102,14 @@ async function* byModel(
   });
   call.signal.throwIfAborted();
   if (written.failure !== undefined && !(written.failure instanceof LlmFailure)) throw written.failure;
-  if (written.failure !== undefined)
-    call.log.warn(
-      { failure: (written.failure as LlmFailure).kind, http_status: (written.failure as LlmFailure).httpStatus },
-      'the language model failed',
-    );
-  for (const because of written.withheld) withheldSentences.inc({ because });
+  if (!request.replay) observe(written, call);
   const evidence = {
     withheldSentences: written.withheld.length,
     languageModelFailed: written.failure !== undefined,
     languageModelUnusable: written.failure === undefined && !written.spoke,
     promptSha256: prompt.sha256,
     usage: written.usage,
+    transcript: { ...heard.transcript(), passagesShown: prompt.passages.length },
   };
   if (!written.spoke) return yield* byWording(wording, request, evidence);
   if (written.complete) yield say(closingAfter(said.at(-1) ?? '', wording));
@@ -96,6 +119,11 @@ async function* byModel(
     complete: written.complete,
     ...evidence,
   };
+}
+
+function observe({ failure, withheld }: ModelReply, call: GenerateCall): void {
+  if (failure instanceof LlmFailure) call.log.warn({ failure: failure.kind, http_status: failure.httpStatus }, 'the language model failed');
+  for (const because of withheld) withheldSentences.inc({ because });
 }
 
 /** Passes each item of a generator through a function, and returns what the generator returns. */
@@ -116,7 +144,7 @@ const closingAfter = (last: string, wording: Wording): string => closingOf(wordi
 
 type ModelEvidence = Pick<
   GenerateResponse,
-  'withheldSentences' | 'languageModelFailed' | 'languageModelUnusable' | 'promptSha256' | 'usage'
+  'withheldSentences' | 'languageModelFailed' | 'languageModelUnusable' | 'promptSha256' | 'usage' | 'transcript'
 >;
 
 async function* byWording(

@@ -115,10 +115,10 @@ async function* read(client: OpenAI, model: string, maxTokens: number, prompt: P
     for await (const chunk of stream) {
       clock.heard();
       const { text, finishReason } = readChunk(chunk, usage);
-      if (finish === undefined && text !== '') {
-        chars += text.length;
-        yield { type: 'TEXT', text };
-      }
+      // An endpoint may put any amount into one piece.
+      const taken = text.slice(0, MAX_REPLY_CHARS - chars);
+      chars += text.length;
+      if (finish === undefined && taken !== '') yield { type: 'TEXT', text: taken };
       finish ??= finishReason ?? (chars > MAX_REPLY_CHARS ? 'length' : undefined);
       if (chars > MAX_REPLY_CHARS) break;
       clock.wait();

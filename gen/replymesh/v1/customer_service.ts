@@ -10,6 +10,7 @@ import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { CustomerProfile, Interaction } from "../type/v1/customer.js";
 import { Query } from "../type/v1/decision.js";
+import { DecisionInputs } from "../type/v1/decision_inputs.js";
 import { AuditRecord } from "./audit_service.js";
 import { Feedback } from "./feedback_service.js";
 
@@ -57,6 +58,8 @@ export interface ExportedQuery {
   shadowPredictions: ShadowPrediction[];
   /** What the audit log says of it. */
   auditRecords: AuditRecord[];
+  /** What the decision was made from; absent when a version recorded it that kept none. */
+  inputs: DecisionInputs | undefined;
 }
 
 /** What people said that a message was about. */
@@ -385,7 +388,7 @@ export const ExportCustomerResponse: MessageFns<ExportCustomerResponse> = {
 };
 
 function createBaseExportedQuery(): ExportedQuery {
-  return { query: undefined, feedback: [], labels: [], shadowPredictions: [], auditRecords: [] };
+  return { query: undefined, feedback: [], labels: [], shadowPredictions: [], auditRecords: [], inputs: undefined };
 }
 
 export const ExportedQuery: MessageFns<ExportedQuery> = {
@@ -404,6 +407,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     }
     for (const v of message.auditRecords) {
       AuditRecord.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.inputs !== undefined) {
+      DecisionInputs.encode(message.inputs, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -461,6 +467,14 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
             message.auditRecords.push(AuditRecord.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inputs = DecisionInputs.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -488,6 +502,7 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
         : globalThis.Array.isArray(object?.audit_records)
         ? object.audit_records.map((e: any) => AuditRecord.fromJSON(e))
         : [],
+      inputs: isSet(object.inputs) ? DecisionInputs.fromJSON(object.inputs) : undefined,
     };
   },
 
@@ -508,6 +523,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     if (message.auditRecords?.length) {
       obj.auditRecords = message.auditRecords.map((e) => AuditRecord.toJSON(e));
     }
+    if (message.inputs !== undefined) {
+      obj.inputs = DecisionInputs.toJSON(message.inputs);
+    }
     return obj;
   },
 
@@ -521,6 +539,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     message.labels = object.labels?.map((e) => QueryLabel.fromPartial(e)) || [];
     message.shadowPredictions = object.shadowPredictions?.map((e) => ShadowPrediction.fromPartial(e)) || [];
     message.auditRecords = object.auditRecords?.map((e) => AuditRecord.fromPartial(e)) || [];
+    message.inputs = (object.inputs !== undefined && object.inputs !== null)
+      ? DecisionInputs.fromPartial(object.inputs)
+      : undefined;
     return message;
   },
 };

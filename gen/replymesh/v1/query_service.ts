@@ -11,10 +11,117 @@ import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "../../google/rpc/status.js";
 import { Channel, channelFromJSON, channelToJSON } from "../type/v1/customer.js";
 import { Action, actionFromJSON, actionToJSON, Decision, Query } from "../type/v1/decision.js";
+import { Policy } from "../type/v1/policy.js";
 
 export const protobufPackage = "replymesh.v1";
 
 export const protobufFileName = "replymesh/v1/query_service.proto";
+
+/** What came of a replay. */
+export enum ReplayStatus {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED = 0,
+  /** IDENTICAL - The same decision, to the byte. */
+  IDENTICAL = 1,
+  /** DIFFERENT - Another decision. */
+  DIFFERENT = 2,
+  /** NOT_REPLAYABLE - It cannot be made again. */
+  NOT_REPLAYABLE = 3,
+}
+
+export function replayStatusFromJSON(object: any): ReplayStatus {
+  switch (object) {
+    case 0:
+    case "REPLAY_STATUS_UNSPECIFIED":
+      return ReplayStatus.UNSPECIFIED;
+    case 1:
+    case "REPLAY_STATUS_IDENTICAL":
+      return ReplayStatus.IDENTICAL;
+    case 2:
+    case "REPLAY_STATUS_DIFFERENT":
+      return ReplayStatus.DIFFERENT;
+    case 3:
+    case "REPLAY_STATUS_NOT_REPLAYABLE":
+      return ReplayStatus.NOT_REPLAYABLE;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ReplayStatus");
+  }
+}
+
+export function replayStatusToJSON(object: ReplayStatus): string {
+  switch (object) {
+    case ReplayStatus.UNSPECIFIED:
+      return "REPLAY_STATUS_UNSPECIFIED";
+    case ReplayStatus.IDENTICAL:
+      return "REPLAY_STATUS_IDENTICAL";
+    case ReplayStatus.DIFFERENT:
+      return "REPLAY_STATUS_DIFFERENT";
+    case ReplayStatus.NOT_REPLAYABLE:
+      return "REPLAY_STATUS_NOT_REPLAYABLE";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ReplayStatus");
+  }
+}
+
+/** Why a decision cannot be made again. */
+export enum ReplayObstacle {
+  /** UNSPECIFIED - Nothing stands in the way. */
+  UNSPECIFIED = 0,
+  /** INPUTS_NOT_RECORDED - A version recorded it that did not keep what it was made from. */
+  INPUTS_NOT_RECORDED = 1,
+  /** RECORD_ERASED - Its record was erased with its customer, or dropped with its month. */
+  RECORD_ERASED = 2,
+  /** RECORD_WAITING - Its record waits on the gateway's disk for the database. */
+  RECORD_WAITING = 3,
+  /** BUNDLE_CHANGED - Another bundle of models is served than the one that it was made with. */
+  BUNDLE_CHANGED = 4,
+  /** PASSAGE_CHANGED - A passage that was offered has changed or is gone. */
+  PASSAGE_CHANGED = 5,
+}
+
+export function replayObstacleFromJSON(object: any): ReplayObstacle {
+  switch (object) {
+    case 0:
+    case "REPLAY_OBSTACLE_UNSPECIFIED":
+      return ReplayObstacle.UNSPECIFIED;
+    case 1:
+    case "REPLAY_OBSTACLE_INPUTS_NOT_RECORDED":
+      return ReplayObstacle.INPUTS_NOT_RECORDED;
+    case 2:
+    case "REPLAY_OBSTACLE_RECORD_ERASED":
+      return ReplayObstacle.RECORD_ERASED;
+    case 3:
+    case "REPLAY_OBSTACLE_RECORD_WAITING":
+      return ReplayObstacle.RECORD_WAITING;
+    case 4:
+    case "REPLAY_OBSTACLE_BUNDLE_CHANGED":
+      return ReplayObstacle.BUNDLE_CHANGED;
+    case 5:
+    case "REPLAY_OBSTACLE_PASSAGE_CHANGED":
+      return ReplayObstacle.PASSAGE_CHANGED;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ReplayObstacle");
+  }
+}
+
+export function replayObstacleToJSON(object: ReplayObstacle): string {
+  switch (object) {
+    case ReplayObstacle.UNSPECIFIED:
+      return "REPLAY_OBSTACLE_UNSPECIFIED";
+    case ReplayObstacle.INPUTS_NOT_RECORDED:
+      return "REPLAY_OBSTACLE_INPUTS_NOT_RECORDED";
+    case ReplayObstacle.RECORD_ERASED:
+      return "REPLAY_OBSTACLE_RECORD_ERASED";
+    case ReplayObstacle.RECORD_WAITING:
+      return "REPLAY_OBSTACLE_RECORD_WAITING";
+    case ReplayObstacle.BUNDLE_CHANGED:
+      return "REPLAY_OBSTACLE_BUNDLE_CHANGED";
+    case ReplayObstacle.PASSAGE_CHANGED:
+      return "REPLAY_OBSTACLE_PASSAGE_CHANGED";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ReplayObstacle");
+  }
+}
 
 /** Request of ProcessQuery. */
 export interface ProcessQueryRequest {
@@ -144,6 +251,39 @@ export interface ListQueriesResponse {
   queries: Query[];
   /** Token of the next page; empty at the end. */
   nextPageToken: string;
+}
+
+/** Request of ReplayQuery. */
+export interface ReplayQueryRequest {
+  /** Id of the query. */
+  id: string;
+  /** Decide by this policy instead of the recorded one. */
+  policy: Policy | undefined;
+}
+
+/** Answer of ReplayQuery. */
+export interface ReplayQueryResponse {
+  /** What came of it. */
+  status: ReplayStatus;
+  /** Why it is `NOT_REPLAYABLE`. */
+  obstacle: ReplayObstacle;
+  /** The same for a person, with what to do about it; empty when nothing stands in the way. */
+  problem: string;
+  /** Fields of the decision that differ, for example `reply.text`. The id, the timings and whether the record had to wait are not compared. */
+  differences: string[];
+  /** The decision as it is recorded, personal data masked. Absent when its record is not there. */
+  recorded:
+    | Decision
+    | undefined;
+  /** The decision that was made now. Absent when it is `NOT_REPLAYABLE`. */
+  replayed:
+    | Decision
+    | undefined;
+  /**
+   * With `policy`: the recorded message got a holding reply, where this policy wants a real one, which was never written. `AUTO` then says that it could be
+   * sent unseen if all its sentences have sources.
+   */
+  replyUnwritten: boolean;
 }
 
 function createBaseProcessQueryRequest(): ProcessQueryRequest {
@@ -1393,6 +1533,276 @@ export const ListQueriesResponse: MessageFns<ListQueriesResponse> = {
   },
 };
 
+function createBaseReplayQueryRequest(): ReplayQueryRequest {
+  return { id: "", policy: undefined };
+}
+
+export const ReplayQueryRequest: MessageFns<ReplayQueryRequest> = {
+  encode(message: ReplayQueryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayQueryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayQueryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplayQueryRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      policy: isSet(object.policy) ? Policy.fromJSON(object.policy) : undefined,
+    };
+  },
+
+  toJSON(message: ReplayQueryRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.policy !== undefined) {
+      obj.policy = Policy.toJSON(message.policy);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReplayQueryRequest>): ReplayQueryRequest {
+    return ReplayQueryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplayQueryRequest>): ReplayQueryRequest {
+    const message = createBaseReplayQueryRequest();
+    message.id = object.id ?? "";
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? Policy.fromPartial(object.policy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReplayQueryResponse(): ReplayQueryResponse {
+  return {
+    status: 0,
+    obstacle: 0,
+    problem: "",
+    differences: [],
+    recorded: undefined,
+    replayed: undefined,
+    replyUnwritten: false,
+  };
+}
+
+export const ReplayQueryResponse: MessageFns<ReplayQueryResponse> = {
+  encode(message: ReplayQueryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).int32(message.status);
+    }
+    if (message.obstacle !== 0) {
+      writer.uint32(16).int32(message.obstacle);
+    }
+    if (message.problem !== "") {
+      writer.uint32(26).string(message.problem);
+    }
+    for (const v of message.differences) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.recorded !== undefined) {
+      Decision.encode(message.recorded, writer.uint32(42).fork()).join();
+    }
+    if (message.replayed !== undefined) {
+      Decision.encode(message.replayed, writer.uint32(50).fork()).join();
+    }
+    if (message.replyUnwritten !== false) {
+      writer.uint32(56).bool(message.replyUnwritten);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayQueryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayQueryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.obstacle = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.differences.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.recorded = Decision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replayed = Decision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.replyUnwritten = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplayQueryResponse {
+    return {
+      status: isSet(object.status) ? replayStatusFromJSON(object.status) : 0,
+      obstacle: isSet(object.obstacle) ? replayObstacleFromJSON(object.obstacle) : 0,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => globalThis.String(e))
+        : [],
+      recorded: isSet(object.recorded) ? Decision.fromJSON(object.recorded) : undefined,
+      replayed: isSet(object.replayed) ? Decision.fromJSON(object.replayed) : undefined,
+      replyUnwritten: isSet(object.replyUnwritten)
+        ? globalThis.Boolean(object.replyUnwritten)
+        : isSet(object.reply_unwritten)
+        ? globalThis.Boolean(object.reply_unwritten)
+        : false,
+    };
+  },
+
+  toJSON(message: ReplayQueryResponse): unknown {
+    const obj: any = {};
+    if (message.status !== 0) {
+      obj.status = replayStatusToJSON(message.status);
+    }
+    if (message.obstacle !== 0) {
+      obj.obstacle = replayObstacleToJSON(message.obstacle);
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences;
+    }
+    if (message.recorded !== undefined) {
+      obj.recorded = Decision.toJSON(message.recorded);
+    }
+    if (message.replayed !== undefined) {
+      obj.replayed = Decision.toJSON(message.replayed);
+    }
+    if (message.replyUnwritten !== false) {
+      obj.replyUnwritten = message.replyUnwritten;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReplayQueryResponse>): ReplayQueryResponse {
+    return ReplayQueryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplayQueryResponse>): ReplayQueryResponse {
+    const message = createBaseReplayQueryResponse();
+    message.status = object.status ?? 0;
+    message.obstacle = object.obstacle ?? 0;
+    message.problem = object.problem ?? "";
+    message.differences = object.differences?.map((e) => e) || [];
+    message.recorded = (object.recorded !== undefined && object.recorded !== null)
+      ? Decision.fromPartial(object.recorded)
+      : undefined;
+    message.replayed = (object.replayed !== undefined && object.replayed !== null)
+      ? Decision.fromPartial(object.replayed)
+      : undefined;
+    message.replyUnwritten = object.replyUnwritten ?? false;
+    return message;
+  },
+};
+
 /** Understands customers' messages and answers them. */
 export type QueryServiceDefinition = typeof QueryServiceDefinition;
 export const QueryServiceDefinition = {
@@ -1464,6 +1874,20 @@ export const QueryServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
+    /**
+     * Makes a recorded decision again from what was recorded with it, and compares the two byte for byte. No language model is asked: its recorded text is
+     * judged again. Nothing is stored or sent. With `policy` it tells what another policy would have decided, from the record alone: no model runs.
+     * What cannot be made again is no error, but an answer with its reason.
+     * Errors: NOT_FOUND (QUERY_NOT_FOUND), RESOURCE_EXHAUSTED (RATE_LIMITED, INFERENCE_BUSY, with RetryInfo), UNAVAILABLE (SERVICE_UNREACHABLE).
+     */
+    replayQuery: {
+      name: "ReplayQuery",
+      requestType: ReplayQueryRequest as typeof ReplayQueryRequest,
+      requestStream: false,
+      responseType: ReplayQueryResponse as typeof ReplayQueryResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
   },
 } as const;
 
@@ -1510,6 +1934,16 @@ export interface QueryServiceImplementation<CallContextExt = {}> {
     request: ListQueriesRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListQueriesResponse>>;
+  /**
+   * Makes a recorded decision again from what was recorded with it, and compares the two byte for byte. No language model is asked: its recorded text is
+   * judged again. Nothing is stored or sent. With `policy` it tells what another policy would have decided, from the record alone: no model runs.
+   * What cannot be made again is no error, but an answer with its reason.
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), RESOURCE_EXHAUSTED (RATE_LIMITED, INFERENCE_BUSY, with RetryInfo), UNAVAILABLE (SERVICE_UNREACHABLE).
+   */
+  replayQuery(
+    request: ReplayQueryRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ReplayQueryResponse>>;
 }
 
 export interface QueryServiceClient<CallOptionsExt = {}> {
@@ -1555,6 +1989,16 @@ export interface QueryServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListQueriesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListQueriesResponse>;
+  /**
+   * Makes a recorded decision again from what was recorded with it, and compares the two byte for byte. No language model is asked: its recorded text is
+   * judged again. Nothing is stored or sent. With `policy` it tells what another policy would have decided, from the record alone: no model runs.
+   * What cannot be made again is no error, but an answer with its reason.
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), RESOURCE_EXHAUSTED (RATE_LIMITED, INFERENCE_BUSY, with RetryInfo), UNAVAILABLE (SERVICE_UNREACHABLE).
+   */
+  replayQuery(
+    request: DeepPartial<ReplayQueryRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ReplayQueryResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

@@ -11,6 +11,7 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { BehaviouralFeatures, CustomerProfile, Interaction } from "../../type/v1/customer.js";
 import { Action, actionFromJSON, actionToJSON, Query } from "../../type/v1/decision.js";
+import { DecisionInputs } from "../../type/v1/decision_inputs.js";
 import { Audience, audienceFromJSON, audienceToJSON, Passage } from "../../type/v1/knowledge.js";
 
 export const protobufPackage = "replymesh.context.v1";
@@ -119,6 +120,8 @@ export interface RecordDecisionRequest {
     | undefined;
   /** Fingerprint of the request, as for ReserveRequest; empty without a request id. */
   fingerprint: string;
+  /** What the decision was made from; absent from a gateway of a version before. */
+  inputs: DecisionInputs | undefined;
 }
 
 /** Answer of RecordDecision. */
@@ -141,6 +144,43 @@ export interface GetQueryRequest {
 export interface GetQueryResponse {
   /** The record. */
   query: Query | undefined;
+}
+
+/** Request of GetDecisionInputs. */
+export interface GetDecisionInputsRequest {
+  /** Id of the query. */
+  id: string;
+}
+
+/** Answer of GetDecisionInputs. */
+export interface GetDecisionInputsResponse {
+  /** What is left of the record. */
+  outcome:
+    | //
+    /** It is there. */
+    { $case: "recorded"; value: RecordedDecision }
+    | //
+    /** The audit log knows it, but it was erased with its customer, or dropped with its month. */
+    { $case: "erased"; value: RecordErased }
+    | undefined;
+}
+
+/** A record with all that its decision was made from. */
+export interface RecordedDecision {
+  /** The record. */
+  query:
+    | Query
+    | undefined;
+  /** What the decision was made from; absent when a version recorded it that kept none. */
+  inputs:
+    | DecisionInputs
+    | undefined;
+  /** The passages that the inputs name, as they are today; those that are gone are missing. */
+  passages: Passage[];
+}
+
+/** The record was erased with its customer, or dropped with its month. */
+export interface RecordErased {
 }
 
 /** Request of ListQueries. All filters given must hold. */
@@ -1147,7 +1187,7 @@ export const ReleaseRequestResponse: MessageFns<ReleaseRequestResponse> = {
 };
 
 function createBaseRecordDecisionRequest(): RecordDecisionRequest {
-  return { query: undefined, fingerprint: "" };
+  return { query: undefined, fingerprint: "", inputs: undefined };
 }
 
 export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
@@ -1157,6 +1197,9 @@ export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
     }
     if (message.fingerprint !== "") {
       writer.uint32(18).string(message.fingerprint);
+    }
+    if (message.inputs !== undefined) {
+      DecisionInputs.encode(message.inputs, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1190,6 +1233,14 @@ export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
             message.fingerprint = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inputs = DecisionInputs.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1206,6 +1257,7 @@ export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
     return {
       query: isSet(object.query) ? Query.fromJSON(object.query) : undefined,
       fingerprint: isSet(object.fingerprint) ? globalThis.String(object.fingerprint) : "",
+      inputs: isSet(object.inputs) ? DecisionInputs.fromJSON(object.inputs) : undefined,
     };
   },
 
@@ -1217,6 +1269,9 @@ export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
     if (message.fingerprint !== "") {
       obj.fingerprint = message.fingerprint;
     }
+    if (message.inputs !== undefined) {
+      obj.inputs = DecisionInputs.toJSON(message.inputs);
+    }
     return obj;
   },
 
@@ -1227,6 +1282,9 @@ export const RecordDecisionRequest: MessageFns<RecordDecisionRequest> = {
     const message = createBaseRecordDecisionRequest();
     message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
     message.fingerprint = object.fingerprint ?? "";
+    message.inputs = (object.inputs !== undefined && object.inputs !== null)
+      ? DecisionInputs.fromPartial(object.inputs)
+      : undefined;
     return message;
   },
 };
@@ -1446,6 +1504,329 @@ export const GetQueryResponse: MessageFns<GetQueryResponse> = {
   fromPartial(object: DeepPartial<GetQueryResponse>): GetQueryResponse {
     const message = createBaseGetQueryResponse();
     message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
+    return message;
+  },
+};
+
+function createBaseGetDecisionInputsRequest(): GetDecisionInputsRequest {
+  return { id: "" };
+}
+
+export const GetDecisionInputsRequest: MessageFns<GetDecisionInputsRequest> = {
+  encode(message: GetDecisionInputsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDecisionInputsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDecisionInputsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetDecisionInputsRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: GetDecisionInputsRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetDecisionInputsRequest>): GetDecisionInputsRequest {
+    return GetDecisionInputsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetDecisionInputsRequest>): GetDecisionInputsRequest {
+    const message = createBaseGetDecisionInputsRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetDecisionInputsResponse(): GetDecisionInputsResponse {
+  return { outcome: undefined };
+}
+
+export const GetDecisionInputsResponse: MessageFns<GetDecisionInputsResponse> = {
+  encode(message: GetDecisionInputsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "recorded":
+        RecordedDecision.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "erased":
+        RecordErased.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDecisionInputsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDecisionInputsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "recorded", value: RecordedDecision.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "erased", value: RecordErased.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetDecisionInputsResponse {
+    return {
+      outcome: isSet(object.recorded)
+        ? { $case: "recorded", value: RecordedDecision.fromJSON(object.recorded) }
+        : isSet(object.erased)
+        ? { $case: "erased", value: RecordErased.fromJSON(object.erased) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetDecisionInputsResponse): unknown {
+    const obj: any = {};
+    if (message.outcome?.$case === "recorded") {
+      obj.recorded = RecordedDecision.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "erased") {
+      obj.erased = RecordErased.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetDecisionInputsResponse>): GetDecisionInputsResponse {
+    return GetDecisionInputsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetDecisionInputsResponse>): GetDecisionInputsResponse {
+    const message = createBaseGetDecisionInputsResponse();
+    switch (object.outcome?.$case) {
+      case "recorded": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "recorded", value: RecordedDecision.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "erased": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "erased", value: RecordErased.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRecordedDecision(): RecordedDecision {
+  return { query: undefined, inputs: undefined, passages: [] };
+}
+
+export const RecordedDecision: MessageFns<RecordedDecision> = {
+  encode(message: RecordedDecision, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.query !== undefined) {
+      Query.encode(message.query, writer.uint32(10).fork()).join();
+    }
+    if (message.inputs !== undefined) {
+      DecisionInputs.encode(message.inputs, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.passages) {
+      Passage.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordedDecision {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordedDecision();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.query = Query.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inputs = DecisionInputs.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.passages.push(Passage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordedDecision {
+    return {
+      query: isSet(object.query) ? Query.fromJSON(object.query) : undefined,
+      inputs: isSet(object.inputs) ? DecisionInputs.fromJSON(object.inputs) : undefined,
+      passages: globalThis.Array.isArray(object?.passages) ? object.passages.map((e: any) => Passage.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: RecordedDecision): unknown {
+    const obj: any = {};
+    if (message.query !== undefined) {
+      obj.query = Query.toJSON(message.query);
+    }
+    if (message.inputs !== undefined) {
+      obj.inputs = DecisionInputs.toJSON(message.inputs);
+    }
+    if (message.passages?.length) {
+      obj.passages = message.passages.map((e) => Passage.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordedDecision>): RecordedDecision {
+    return RecordedDecision.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordedDecision>): RecordedDecision {
+    const message = createBaseRecordedDecision();
+    message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
+    message.inputs = (object.inputs !== undefined && object.inputs !== null)
+      ? DecisionInputs.fromPartial(object.inputs)
+      : undefined;
+    message.passages = object.passages?.map((e) => Passage.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRecordErased(): RecordErased {
+  return {};
+}
+
+export const RecordErased: MessageFns<RecordErased> = {
+  encode(_: RecordErased, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordErased {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordErased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): RecordErased {
+    return {};
+  },
+
+  toJSON(_: RecordErased): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordErased>): RecordErased {
+    return RecordErased.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RecordErased>): RecordErased {
+    const message = createBaseRecordErased();
     return message;
   },
 };
@@ -1816,6 +2197,18 @@ export const ContextServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
+     * Reads one record with all that its decision was made from.
+     * Errors: NOT_FOUND (QUERY_NOT_FOUND), UNAVAILABLE (STORE_UNREACHABLE).
+     */
+    getDecisionInputs: {
+      name: "GetDecisionInputs",
+      requestType: GetDecisionInputsRequest as typeof GetDecisionInputsRequest,
+      requestStream: false,
+      responseType: GetDecisionInputsResponse as typeof GetDecisionInputsResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
      * Lists records, newest first.
      * Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (STORE_UNREACHABLE).
      */
@@ -1879,6 +2272,14 @@ export interface ContextServiceImplementation<CallContextExt = {}> {
    */
   getQuery(request: GetQueryRequest, context: CallContext & CallContextExt): Promise<DeepPartial<GetQueryResponse>>;
   /**
+   * Reads one record with all that its decision was made from.
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), UNAVAILABLE (STORE_UNREACHABLE).
+   */
+  getDecisionInputs(
+    request: GetDecisionInputsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<GetDecisionInputsResponse>>;
+  /**
    * Lists records, newest first.
    * Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (STORE_UNREACHABLE).
    */
@@ -1936,6 +2337,14 @@ export interface ContextServiceClient<CallOptionsExt = {}> {
    * Errors: NOT_FOUND (QUERY_NOT_FOUND), UNAVAILABLE (STORE_UNREACHABLE).
    */
   getQuery(request: DeepPartial<GetQueryRequest>, options?: CallOptions & CallOptionsExt): Promise<GetQueryResponse>;
+  /**
+   * Reads one record with all that its decision was made from.
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), UNAVAILABLE (STORE_UNREACHABLE).
+   */
+  getDecisionInputs(
+    request: DeepPartial<GetDecisionInputsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<GetDecisionInputsResponse>;
   /**
    * Lists records, newest first.
    * Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (STORE_UNREACHABLE).

@@ -17,6 +17,7 @@ import {
   Sentiment,
   SuggestedAction,
 } from "../../type/v1/decision.js";
+import { LanguageModelTranscript } from "../../type/v1/decision_inputs.js";
 import { Passage } from "../../type/v1/knowledge.js";
 
 export const protobufPackage = "replymesh.generator.v1";
@@ -45,6 +46,14 @@ export interface GenerateRequest {
     | undefined;
   /** Language of the reply, BCP 47; `en` when empty. */
   language: string;
+  /** Writes again what was written once, and asks no language model. Absent for a new reply. */
+  replay: Replay | undefined;
+}
+
+/** What a reply is written from a second time. */
+export interface Replay {
+  /** What the language model answered then, to be judged again; absent when none was asked, which gives approved wording. */
+  transcript: LanguageModelTranscript | undefined;
 }
 
 /** Answer of Generate. */
@@ -69,6 +78,8 @@ export interface GenerateResponse {
     | undefined;
   /** Whether approved wording stood in for a language model that answered, but with nothing that may be sent. */
   languageModelUnusable: boolean;
+  /** What the language model answered, before any sentence was judged; absent when none was asked. */
+  transcript: LanguageModelTranscript | undefined;
 }
 
 /** Request of GenerateStream. */
@@ -100,6 +111,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     interactions: [],
     sentiment: undefined,
     language: "",
+    replay: undefined,
   };
 }
 
@@ -128,6 +140,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.language !== "") {
       writer.uint32(66).string(message.language);
+    }
+    if (message.replay !== undefined) {
+      Replay.encode(message.replay, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -209,6 +224,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.language = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.replay = Replay.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -233,6 +256,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
         : [],
       sentiment: isSet(object.sentiment) ? Sentiment.fromJSON(object.sentiment) : undefined,
       language: isSet(object.language) ? globalThis.String(object.language) : "",
+      replay: isSet(object.replay) ? Replay.fromJSON(object.replay) : undefined,
     };
   },
 
@@ -262,6 +286,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     if (message.language !== "") {
       obj.language = message.language;
     }
+    if (message.replay !== undefined) {
+      obj.replay = Replay.toJSON(message.replay);
+    }
     return obj;
   },
 
@@ -282,6 +309,78 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
       ? Sentiment.fromPartial(object.sentiment)
       : undefined;
     message.language = object.language ?? "";
+    message.replay = (object.replay !== undefined && object.replay !== null)
+      ? Replay.fromPartial(object.replay)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReplay(): Replay {
+  return { transcript: undefined };
+}
+
+export const Replay: MessageFns<Replay> = {
+  encode(message: Replay, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transcript !== undefined) {
+      LanguageModelTranscript.encode(message.transcript, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Replay {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplay();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transcript = LanguageModelTranscript.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Replay {
+    return { transcript: isSet(object.transcript) ? LanguageModelTranscript.fromJSON(object.transcript) : undefined };
+  },
+
+  toJSON(message: Replay): unknown {
+    const obj: any = {};
+    if (message.transcript !== undefined) {
+      obj.transcript = LanguageModelTranscript.toJSON(message.transcript);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Replay>): Replay {
+    return Replay.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Replay>): Replay {
+    const message = createBaseReplay();
+    message.transcript = (object.transcript !== undefined && object.transcript !== null)
+      ? LanguageModelTranscript.fromPartial(object.transcript)
+      : undefined;
     return message;
   },
 };
@@ -296,6 +395,7 @@ function createBaseGenerateResponse(): GenerateResponse {
     promptSha256: "",
     usage: undefined,
     languageModelUnusable: false,
+    transcript: undefined,
   };
 }
 
@@ -324,6 +424,9 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     }
     if (message.languageModelUnusable !== false) {
       writer.uint32(64).bool(message.languageModelUnusable);
+    }
+    if (message.transcript !== undefined) {
+      LanguageModelTranscript.encode(message.transcript, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -405,6 +508,14 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
             message.languageModelUnusable = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.transcript = LanguageModelTranscript.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -447,6 +558,7 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
         : isSet(object.language_model_unusable)
         ? globalThis.Boolean(object.language_model_unusable)
         : false,
+      transcript: isSet(object.transcript) ? LanguageModelTranscript.fromJSON(object.transcript) : undefined,
     };
   },
 
@@ -476,6 +588,9 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     if (message.languageModelUnusable !== false) {
       obj.languageModelUnusable = message.languageModelUnusable;
     }
+    if (message.transcript !== undefined) {
+      obj.transcript = LanguageModelTranscript.toJSON(message.transcript);
+    }
     return obj;
   },
 
@@ -494,6 +609,9 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
       ? LanguageModelUsage.fromPartial(object.usage)
       : undefined;
     message.languageModelUnusable = object.languageModelUnusable ?? false;
+    message.transcript = (object.transcript !== undefined && object.transcript !== null)
+      ? LanguageModelTranscript.fromPartial(object.transcript)
+      : undefined;
     return message;
   },
 };
