@@ -25,7 +25,7 @@ What the context service stores, in Postgres or the embedded PGlite. Row-level s
 of its tenant, the mesh's own work across tenants has \`replymesh_background\`. What each of them may do with a table is granted in \`services/context/migrations/\`.
 
 \`queries\` is partitioned by the month (UTC) of \`created_at\`. The months to come are made ahead; a row of any other time goes to \`queries_default\`. With
-\`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and with them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\` and \`shadow_predictions\`;
+\`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and with them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\`, \`reviews\` and \`shadow_predictions\`;
 the counts of analytics (\`analytics_counts\` and its neighbours) and the \`audit_log\` stay. Retention goes by the earlier of the service's clock and the database's. A row whose own time is wrong, because the clock of the gateway
 was that accepted it, is kept or forgotten by that time.
 

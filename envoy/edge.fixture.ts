@@ -15,6 +15,7 @@ import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
+import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { type Handlers, serve, startServer } from '../lib/server.js';
 import { freePort } from '../mesh/ports.js';
@@ -34,6 +35,7 @@ export interface Answers {
   readonly models?: Partial<Handlers<typeof ModelServiceDefinition>>;
   readonly audit?: Partial<Handlers<typeof AuditServiceDefinition>>;
   readonly customers?: Partial<Handlers<typeof CustomerServiceDefinition>>;
+  readonly reviews?: Partial<Handlers<typeof ReviewServiceDefinition>>;
   readonly analytics?: Partial<Handlers<typeof AnalyticsServiceDefinition>>;
 }
 
@@ -118,6 +120,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(ModelServiceDefinition, withDefaults(ModelServiceDefinition, answers.models)),
     serve(AuditServiceDefinition, withDefaults(AuditServiceDefinition, answers.audit)),
     serve(CustomerServiceDefinition, withDefaults(CustomerServiceDefinition, answers.customers)),
+    serve(ReviewServiceDefinition, withDefaults(ReviewServiceDefinition, answers.reviews)),
     serve(AnalyticsServiceDefinition, withDefaults(AnalyticsServiceDefinition, answers.analytics)),
   ]);
 }

@@ -42,6 +42,12 @@ export const integer = (spec: Common<number> & { min: number; max: number }): Se
     return value >= spec.min && value <= spec.max ? { value } : undefined;
   });
 
+export const share = (spec: Common<number>): Setting<number> =>
+  setting(spec, 'a number from 0 to 1', (raw) => {
+    const value = /^(\d+|\d*\.\d+)$/.test(raw) ? Number(raw) : Number.NaN;
+    return value >= 0 && value <= 1 ? { value } : undefined;
+  });
+
 export const boolean = (spec: Common<boolean>): Setting<boolean> =>
   setting(spec, '"on" or "off"', (raw) => (raw === 'on' || raw === 'off' ? { value: raw === 'on' } : undefined));
 

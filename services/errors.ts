@@ -79,6 +79,23 @@ export const { specs, fault, fail } = defineErrors({
     message: (m: { sql_state: string }) =>
       `The database cannot hold or compare a value of this request (SQLSTATE ${m.sql_state}). Correct it.`,
   },
+  REVIEW_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string }) => `No review is about "${m.id}": it was sent unseen and not drawn, or is gone.`,
+  },
+  REVIEW_CLAIMED: {
+    code: Status.ABORTED,
+    message: (m: { id: string; by: string }) =>
+      `"${m.by}" works on the review of "${m.id}". Take another, or retry after the time in RetryInfo.`,
+  },
+  REVIEW_RESOLVED: {
+    code: Status.FAILED_PRECONDITION,
+    message: (m: { id: string }) => `The review of "${m.id}" was resolved before. Read it to see how.`,
+  },
+  LABEL_UNKNOWN: {
+    code: Status.INVALID_ARGUMENT,
+    message: (m: { label: string; space: string; known: string }) => `Label "${m.label}" is not in the space "${m.space}". Use ${m.known}.`,
+  },
   QUERY_NOT_ACCEPTED: {
     code: Status.UNAVAILABLE,
     message: (_: None) => 'The message could not be stored anywhere, and so was not accepted. Retry in a moment.',

@@ -9,6 +9,7 @@ import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
+import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
 import { methods } from '../lib/contract.js';
 import { type Mesh, type MeshOptions, startMesh } from '../mesh/mesh.js';
 
@@ -18,6 +19,7 @@ export interface TestMesh {
   readonly queries: Client<typeof QueryServiceDefinition>;
   readonly knowledge: Client<typeof KnowledgeServiceDefinition>;
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
+  readonly reviews: Client<typeof ReviewServiceDefinition>;
   readonly models: Client<typeof ModelServiceDefinition>;
   readonly audit: Client<typeof AuditServiceDefinition>;
   readonly customers: Client<typeof CustomerServiceDefinition>;
@@ -64,6 +66,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     queries: createClient(QueryServiceDefinition, channel, authorized),
     knowledge: createClient(KnowledgeServiceDefinition, channel, authorized),
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
+    reviews: createClient(ReviewServiceDefinition, channel, authorized),
     models: createClient(ModelServiceDefinition, channel, authorized),
     audit: createClient(AuditServiceDefinition, channel, authorized),
     customers: createClient(CustomerServiceDefinition, channel, authorized),

@@ -24,7 +24,11 @@ let env: Record<string, string>;
 let t: TestMesh;
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'replymesh-privacy-'));
-  env = { REPLYMESH_BUNDLE_DIR: await writeTinyBundle(join(work, 'bundle')), REPLYMESH_INFERENCE_WORKERS: '1' };
+  env = {
+    REPLYMESH_BUNDLE_DIR: await writeTinyBundle(join(work, 'bundle')),
+    REPLYMESH_INFERENCE_WORKERS: '1',
+    REPLYMESH_REVIEW_SAMPLE: '1',
+  };
   dataDir = join(work, 'data');
   t = await startTestMesh({ env, dataDir });
 });
@@ -56,6 +60,27 @@ async function traces(): Promise<string[]> {
   }
   return found;
 }
+
+describe('what an agent writes into a reply', () => {
+  it('is masked before it is stored, over REST as over gRPC, and goes with the customer', async () => {
+    const { id } = await ask('cus_edited');
+    const { status, json } = await t.rest('GET', '/v1/reviews?pageSize=200&unclaimed=true');
+    const listed = (json as { reviews: { query: { id: string } }[] }).reviews;
+    expect([status, listed.some(({ query }) => query.id === id)]).toEqual([200, true]);
+    expect((await t.rest('POST', `/v1/reviews/${id}:claim`, { lease: '60s' })).json).toMatchObject({ review: { claimedBy: 'test' } });
+    const editedReply = 'Write to ada@example.com or call +49 30 901820, dear customer.';
+    const body = { outcome: 'REVIEW_OUTCOME_EDITED', editedReply, label: 'out_of_scope' };
+    const resolved = await t.rest('POST', `/v1/reviews/${id}:resolve`, body, { 'idempotency-key': 'once' });
+    const review = { editedReply: 'Write to {{EMAIL_1}} or call {{PHONE_1}}, dear customer.', label: 'out_of_scope', resolvedBy: 'test' };
+    expect(resolved).toMatchObject({ status: 200, json: { review } });
+    expect((await t.reviews.getReview({ queryId: id })).review).toMatchObject(review);
+    expect((await t.rest('POST', `/v1/reviews/${id}:resolve`, body, { 'idempotency-key': 'once' })).json).toEqual(resolved.json);
+    const { status: refused, json: error } = await t.rest('POST', `/v1/reviews/${id}:resolve`, body);
+    expect([refused, error]).toMatchObject([400, { details: [{ reason: 'REVIEW_RESOLVED' }] }]);
+    await t.customers.eraseCustomer({ customerId: 'cus_edited' });
+    expect((await t.rest('GET', `/v1/reviews/${id}`)).status).toBe(404);
+  });
+});
 
 describe('what a customer wrote', () => {
   it('is given as one JSON document, over REST and by a command', async () => {

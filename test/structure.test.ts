@@ -102,7 +102,7 @@ function rpcFaults(of: Tree): string[] {
         `${service} is served by ${servers.join(' and ') || 'nobody'}: one folder calls serve(), the gateway may forward() to it.`,
       );
     if (service.startsWith('replymesh.v1.') && !foldersThat(of, 'serve|forward', service).includes('gateway'))
-      faults.push(`${service} is public, but the gateway neither serves nor forwards it: add it to services/gateway/main.ts.`);
+      faults.push(`${service} is public, but the gateway neither serves nor forwards it: add it to services/gateway/passedOn.ts.`);
     for (const [folder, name] of servers.flatMap((server) => names.map((rpc) => [server, lowerFirst(rpc)] as const))) {
       const path = `services/${folder}/${name}.ts`;
       expected.add(path);
@@ -339,7 +339,7 @@ const RULES: readonly Rule[] = [
       [withFile('services/gateway/createArticle.ts', ''), 'gateway/createArticle.ts has the name of an RPC'],
       [withFile('services/gateway/more.ts', 'serve(FeedbackServiceDefinition, {})'), 'FeedbackService is served by context and gateway'],
       [
-        edited('services/gateway/main.ts', (text) => text.replace('forward(Knowledge', 'skip(Knowledge')),
+        edited('services/gateway/passedOn.ts', (text) => text.replace('forward(Knowledge', 'skip(Knowledge')),
         'KnowledgeService is public, but',
       ],
     ],

@@ -1,4 +1,4 @@
-import { boolean, declare, integer, oneOf, path, target, text, url } from '../../lib/config.js';
+import { boolean, declare, integer, oneOf, path, share, target, text, url } from '../../lib/config.js';
 import { serverSettings } from '../../lib/server.js';
 import { relaySettings } from './relaySettings.js';
 
@@ -62,7 +62,12 @@ export const ContextConfig = declare({
     min: 0,
     max: 36_500,
     default: 0,
-    doc: "How many days messages are kept, with their feedback, labels and lines in customers' histories; they go by whole months, so up to 31 days later. 0 keeps them for ever.",
+    doc: "How many days messages are kept, with their feedback, labels, reviews and lines in customers' histories; they go by whole months, so up to 31 days later. 0 keeps them for ever.",
+  }),
+  reviewSample: share({
+    env: 'REPLYMESH_REVIEW_SAMPLE',
+    default: 0.01,
+    doc: 'Share of all messages that come before a person by chance, whatever their action: labels of these alone calibrate the models.',
   }),
   ...relaySettings,
   seed: boolean({

@@ -12,6 +12,7 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { background, type Within } from '../../lib/call.js';
 import { connect } from '../../lib/client.js';
@@ -85,7 +86,10 @@ export async function openTestStore(kind: StoreKind, plainOwner = false): Promis
 }
 
 /** The context service over gRPC with a clock that the test sets, and an inference service that embeds words by their letters. */
-export async function startContext(store: Store, options: { redisUrl?: string | undefined; inferenceAway?: boolean } = {}) {
+export async function startContext(
+  store: Store,
+  options: { redisUrl?: string | undefined; inferenceAway?: boolean; reviewSample?: number } = {},
+) {
   const clock = { now: new Date('2026-11-24T12:00:00Z') };
   const inference = await startLetterInference(options.inferenceAway ?? false);
   const connection = connect(InferenceServiceDefinition, { callee: 'inference', target: `127.0.0.1:${inference.port}`, timeoutMs: 5000 });
@@ -94,7 +98,16 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
   const embedder = startEmbedder({ store, inference: connection.client });
   const keys = testKeys();
   const audit = auditLog(MASTER_KEY.audit);
-  const parts = { store, cache, keys, audit, embedder, inference: connection.client, now: () => clock.now };
+  const parts = {
+    store,
+    cache,
+    keys,
+    audit,
+    embedder,
+    inference: connection.client,
+    reviewSample: options.reviewSample ?? 0,
+    now: () => clock.now,
+  };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
   const to = { callee: 'context', target: `127.0.0.1:${server.port}`, timeoutMs: 20_000 };
   const clients = [
@@ -104,6 +117,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     connect(AuditServiceDefinition, to),
     connect(CustomerServiceDefinition, to),
     connect(AnalyticsServiceDefinition, to),
+    connect(ReviewServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -115,6 +129,7 @@ export async function startContext(store: Store, options: { redisUrl?: string | 
     audit: clients[3].client,
     customers: clients[4].client,
     analytics: clients[5].client,
+    reviews: clients[6].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);
@@ -130,6 +145,18 @@ export async function removeKeys(redisUrl: string, prefix: string): Promise<void
   await redis.quit();
 }
 
+/** Label spaces of the inference service that `startContext` has beside it. */
+export const MANY_LABELS = Array.from({ length: 40 }, (_, i) => `label_${i}`);
+const described = {
+  defaultLabelSpace: 'support',
+  manifest: {
+    spaces: [
+      { name: 'support', labels: ['cancel_order', 'get_refund', 'track_refund'] },
+      { name: 'many', labels: MANY_LABELS },
+    ],
+  },
+};
+
 const DIMENSION = 384;
 
 /** Another service, and so a real one: its embedding counts the three-letter pieces of a text. `come` starts it when it was away. */
@@ -144,7 +171,7 @@ async function startLetterInference(away: boolean) {
     startServer({ ...SERVER, listen }, meshPrincipal, [
       serve(InferenceServiceDefinition, {
         predict: unused,
-        describeBundle: async () => ({ digest: state.digest, encoderDigest: state.describedEncoder }),
+        describeBundle: async () => ({ ...described, digest: state.digest, encoderDigest: state.describedEncoder }),
         embed: async ({ texts }) => {
           state.embedded += texts.length;
           const embeddings = texts.map((text) => ({ values: state.embed(text) }));

@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { EraseCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
+import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, testKeys } from './context.fixture.js';
 import { openPglite } from './pglite.js';
 import { sealProfile } from './sealedProfile.js';
@@ -30,7 +31,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     rmSync(root, { recursive: true, force: true });
   });
   type Tenant = ReturnType<typeof newTenant>;
-  const erase = ({ as }: Tenant, customerId = 'c-1', requestId = '') => mesh.customers.eraseCustomer({ customerId, requestId }, as);
+  const erase = ({ as }: Tenant, customerId = 'cus-1', requestId = '') => mesh.customers.eraseCustomer({ customerId, requestId }, as);
   const removed = ({ stores }: EraseCustomerResponse) =>
     Object.fromEntries(stores.flatMap((s) => (s.removed ? [[s.store, s.removed]] : [])));
   /** After the erasure by the clock of the test. */
@@ -41,10 +42,12 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
   };
 
   /** A customer of whom something is in every place there is. */
-  const known = async (t: Tenant, customerId = 'c-1') => {
+  const known = async (t: Tenant, customerId = 'cus-1') => {
     const query = aQuery({ customerId, requestId: `r-${customerId}`, sessionId: 's-1', text: `Where is my ${MARK}?` });
     await record(t, Query.fromPartial({ ...query, decision: { ...query.decision, reply: { text: `Your ${MARK} is on its way.` } } }));
     await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 1, correctedIntent: 'lost_parcel' }, t.as);
+    const verdict = { outcome: ReviewOutcome.EDITED, editedReply: `Your ${MARK} is here.`, label: 'get_refund' };
+    await mesh.reviews.resolveReview({ queryId: query.id, ...verdict }, t.as);
     await store.within(t.as.within, async (tx) => {
       const key = (await testKeys().forWriting(tx, t.tenant, [customerId])).get(customerId)!;
       const facts = [{ key: 'order.number', value: MARK, type: 'TEXT' }];
@@ -53,9 +56,6 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
         ...hexOf(sealProfile(key, customerId, { display_name: MARK, facts })),
       };
       await tx.execute(sql`insert into customers select * from jsonb_populate_record(null::customers, ${JSON.stringify(profile)}::jsonb)`);
-      await tx.execute(
-        sql`insert into labels values (${t.tenant}, ${`l-${customerId}`}, ${query.id}, 'support', 'lost_parcel', 'review', 'random', 'agent 7', now())`,
-      );
       await tx.execute(
         sql`insert into shadow_predictions values (${t.tenant}, ${query.id}, 'digest', 'support', 'lost_parcel', 0.5, 0.1, now())`,
       );
@@ -89,7 +89,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     return found;
   };
   /** Rows of any table in which the customer's id is left, with how many. */
-  const mentions = ({ tenant }: Tenant, customerId = 'c-1') =>
+  const mentions = ({ tenant }: Tenant, customerId = 'cus-1') =>
     store.owner(async (tx) => {
       await tx.execute(sql`set local role replymesh_app`);
       await tx.execute(sql`select set_config('replymesh.tenant', ${tenant}, true)`);
@@ -100,6 +100,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
         'customer_history',
         'feedback',
         'labels',
+        'reviews',
         'shadow_predictions',
         'request_reservations',
         'audit_log',
@@ -120,19 +121,19 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     const query = await known(t);
     expect(await traces()).toEqual([]);
     const receipt = await erase(t);
-    expect(receipt).toMatchObject({ customerId: 'c-1', eraseTime: mesh.clock.now });
+    expect(receipt).toMatchObject({ customerId: 'cus-1', eraseTime: mesh.clock.now });
     expect(removed(receipt)).toEqual({
-      ...{ customer_keys: 1, customers: 1, queries: 1, customer_history: 1, feedback: 1, labels: 1, shadow_predictions: 1 },
-      ...{ request_reservations: 1, outbox: 2, cache: 1 },
+      ...{ customer_keys: 1, customers: 1, queries: 1, customer_history: 1, feedback: 1, labels: 2, reviews: 1, shadow_predictions: 1 },
+      ...{ request_reservations: 1, outbox: 3, cache: 1 },
     });
     expect(receipt.stores.find((s) => s.store === 'audit_log')?.remains).toContain('hashes');
     expect(await traces()).toEqual([]);
     expect(await mentions(t)).toEqual({ audit_log: 1 });
     expect(await reasonOf(mesh.context.getQuery({ id: query.id }, t.as))).toBe('QUERY_NOT_FOUND');
-    expect(await mesh.context.getContext({ customerId: 'c-1' }, t.as)).toMatchObject({ known: false, interactions: [] });
-    expect(await mesh.audit.verifyAuditLog({}, t.as)).toMatchObject({ recordCount: 3, fault: undefined });
+    expect(await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).toMatchObject({ known: false, interactions: [] });
+    expect(await mesh.audit.verifyAuditLog({}, t.as)).toMatchObject({ recordCount: 4, fault: undefined });
     expect((await mesh.audit.listAuditRecords({ action: 'customer.erased' }, t.as)).records).toMatchObject([
-      { subject: 'c-1', actor: 'replymesh', detail: { queries: '1', outbox: '2' } },
+      { subject: 'cus-1', actor: 'replymesh', detail: { queries: '1', outbox: '3' } },
     ]);
   });
 
@@ -148,18 +149,20 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
       ),
     );
     expect(events).toEqual(
-      ['', 'c-2'].flatMap((customer) => ['QueryProcessed', 'FeedbackReceived'].map((type) => ({ type, customer, intent: 'get_refund' }))),
+      ['', 'c-2'].flatMap((customer) =>
+        ['QueryProcessed', 'FeedbackReceived', 'ReviewResolved'].map((type) => ({ type, customer, intent: 'get_refund' })),
+      ),
     );
   });
 
   it('is done once for each request id, and gives the same receipt again; with another one there is nothing left to do', async () => {
     const t = newTenant();
     await known(t);
-    const first = await erase(t, 'c-1', 'e-1');
+    const first = await erase(t, 'cus-1', 'e-1');
     mesh.clock.now = later();
-    const again = await erase(t, 'c-1', 'e-1');
+    const again = await erase(t, 'cus-1', 'e-1');
     expect([removed(again), again.eraseTime]).toEqual([{ ...removed(first), cache: undefined }, first.eraseTime]);
-    expect(removed(await erase(t, 'c-1', 'e-2'))).toEqual({});
+    expect(removed(await erase(t, 'cus-1', 'e-2'))).toEqual({});
     expect((await mesh.audit.listAuditRecords({ action: 'customer.erased' }, t.as)).records).toHaveLength(2);
   });
 
@@ -183,25 +186,25 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     const t = newTenant();
     await known(t);
     await erase(t);
-    const late = await record(t, aQuery({ customerId: 'c-1', createTime: mesh.clock.now }));
+    const late = await record(t, aQuery({ customerId: 'cus-1', createTime: mesh.clock.now }));
     expect(await reasonOf(mesh.context.getQuery({ id: late.id }, t.as))).toBe('QUERY_NOT_FOUND');
     expect(await mentions(t)).toEqual({ audit_log: 1 });
-    const next = await record(t, aQuery({ customerId: 'c-1', createTime: later() }));
+    const next = await record(t, aQuery({ customerId: 'cus-1', createTime: later() }));
     expect(await mesh.context.getQuery({ id: next.id }, t.as)).toEqual({ query: next });
     expect(await mentions(t)).toMatchObject({ customer_keys: 1, queries: 1 });
-    expect((await mesh.context.getContext({ customerId: 'c-1' }, t.as)).features?.interactionsTotal).toBe(1);
+    expect((await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).features?.interactionsTotal).toBe(1);
   });
 
   it('never meets a message half-way: whichever instance writes at the same time, what is stored can be read', async () => {
     const t = newTenant();
     const other = await startContext(store);
     const write = (i: number) =>
-      (i % 2 ? mesh : other).context.recordDecision({ query: aQuery({ customerId: 'c-1', createTime: later() }) }, t.as);
+      (i % 2 ? mesh : other).context.recordDecision({ query: aQuery({ customerId: 'cus-1', createTime: later() }) }, t.as);
     await Promise.all([
       ...Array.from({ length: 20 }, (_, i) => write(i)),
       erase(t),
       ...Array.from({ length: 20 }, (_, i) => write(i)),
-      other.customers.eraseCustomer({ customerId: 'c-1' }, t.as),
+      other.customers.eraseCustomer({ customerId: 'cus-1' }, t.as),
       ...Array.from({ length: 20 }, (_, i) => write(i)),
     ]);
     await other.close();

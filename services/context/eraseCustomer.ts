@@ -69,6 +69,7 @@ async function removeRows(tx: Transaction, customerId: string): Promise<Rows> {
     customer_history: sql`customer_id = ${customerId} returning 1`,
     feedback: sql`${ofThem} returning id`,
     labels: sql`${ofThem} returning 1`,
+    reviews: sql`${ofThem} returning 1`,
     shadow_predictions: sql`${ofThem} returning 1`,
   };
   const deletions = Object.entries(where).map(
@@ -85,7 +86,7 @@ async function removeRows(tx: Transaction, customerId: string): Promise<Rows> {
       ), gone_outbox as (
         update outbox set payload = payload || '{"customer_id": ""}'
         where event_id = any(array(
-          select type || '/' || id from gone_queries, unnest(array['QueryProcessed', 'QueryEscalated']) as type
+          select type || '/' || id from gone_queries, unnest(array['QueryProcessed', 'QueryEscalated', 'ReviewResolved']) as type
           union all select 'FeedbackReceived/' || id from gone_feedback)) returning 1
       )
       select ${sql.join(counts, sql`, `)}`,

@@ -8,6 +8,7 @@ export const ERASED_TABLES = [
   'customer_history',
   'feedback',
   'labels',
+  'reviews',
   'shadow_predictions',
   'request_reservations',
   'outbox',

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Action, Decision } from '../../gen/replymesh/type/v1/decision.js';
+import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, startContext } from './context.fixture.js';
 import { type EventType, events } from './events.js';
 import { rowsOf, type Store } from './store.js';
@@ -50,6 +51,8 @@ describe('what is announced', () => {
     const given = { queryId: whole.id, satisfaction: 2, resolved: false, correctedIntent: 'track_refund' };
     const { feedback } = await mesh.feedback.submitFeedback(given, t.as);
     await mesh.feedback.submitFeedback({ queryId: escalated.id, resolved: true }, t.as);
+    await mesh.reviews.resolveReview({ queryId: whole.id, outcome: ReviewOutcome.EDITED, editedReply: 'Dear secret' }, t.as);
+    await mesh.reviews.resolveReview({ queryId: escalated.id, outcome: ReviewOutcome.APPROVED }, t.as);
 
     const found = await announced(t);
     expect(found.slice(0, 3)).toMatchObject([

@@ -52,6 +52,21 @@ export const events = {
       create_time: time('When it was given.'),
     },
   },
+  ReviewResolved: {
+    doc: 'A person said what is to become of a decision.',
+    fields: {
+      query_id: text('The message that it is about.'),
+      customer_id: text("As in the message's own event."),
+      label_space: text('The space of the label.'),
+      intent: text("As in the message's own event."),
+      model_version: text("As in the message's own event."),
+      outcome: text('`ReviewOutcome` of the API.'),
+      label: text('What the message is about, as the person said or confirmed; empty when neither.'),
+      agreed: booleanOrNull('Whether the models had said so; null when nobody said.'),
+      drawn: text('Why it came before them: `random` or `chosen`.'),
+      create_time: time('When it was said.'),
+    },
+  },
 } as const satisfies Readonly<Record<string, { readonly doc: string; readonly fields: Readonly<Record<string, Field<unknown>>> }>>;
 
 export type EventType = keyof typeof events;

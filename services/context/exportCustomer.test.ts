@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExportCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
+import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, testKeys } from './context.fixture.js';
 import { seed } from './seed.js';
 import type { Store } from './store.js';
@@ -34,9 +35,6 @@ describe.each(storeKinds)('an export from %s', (kind) => {
     await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 2, correctedIntent: 'lost_parcel' }, t.as);
     await store.within(t.as.within, async (tx) => {
       await tx.execute(
-        sql`insert into labels values (${t.tenant}, 'l', ${query.id}, 'support', 'lost_parcel', 'review', 'random', 'agent 7', now())`,
-      );
-      await tx.execute(
         sql`insert into shadow_predictions values (${t.tenant}, ${query.id}, 'digest', 'support', 'lost_parcel', 0.5, 0.1, now())`,
       );
     });
@@ -50,7 +48,8 @@ describe.each(storeKinds)('an export from %s', (kind) => {
       {
         query,
         feedback: [expect.objectContaining({ queryId: query.id, satisfaction: 2, correctedIntent: 'lost_parcel' })],
-        labels: [expect.objectContaining({ label: 'lost_parcel', labelledBy: 'agent 7' })],
+        labels: [expect.objectContaining({ label: 'lost_parcel', source: 'feedback', labelledBy: 'replymesh' })],
+        review: expect.objectContaining({ outcome: ReviewOutcome.UNSPECIFIED, editedReply: '' }),
         shadowPredictions: [expect.objectContaining({ intent: 'lost_parcel', confidence: 0.5, uncertainty: 0.1 })],
         auditRecords: [
           expect.objectContaining({ action: 'decision.recorded', subject: query.id }),

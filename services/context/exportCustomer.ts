@@ -115,6 +115,7 @@ async function readQueries(
   const belongingsOf = await readBelongings(
     tx,
     page.map((row) => row.id),
+    page[0] && keys.read(tenant, customerId, page[0].wrapped_key),
   );
   const last = page.at(-1);
   return {

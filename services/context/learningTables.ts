@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { boolean, check, doublePrecision, index, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
-import { everyTenant, ownTenant, ownTenantOrMesh, tenant, time } from './columns.js';
+import { boolean, check, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bytea, everyTenant, ownTenant, ownTenantOrMesh, tenant, time } from './columns.js';
 
 /** What people said a message was about. No foreign key to queries: those are partitioned, and go by whole months. */
 export const labels = pgTable(
@@ -24,6 +24,47 @@ export const labels = pgTable(
     index('labels_age').using('brin', t.createdAt),
     check('labels_source', sql`source in ('feedback', 'review')`),
     check('labels_drawn', sql`drawn in ('random', 'chosen')`),
+    ownTenant(),
+    everyTenant(),
+  ],
+);
+
+/** What a person has to look at, and what they said: a row for each message that came before one. */
+export const reviews = pgTable(
+  'reviews',
+  {
+    tenant: tenant(),
+    queryId: text('query_id').notNull(),
+    labelSpace: text('label_space').notNull(),
+    action: text('action').notNull(),
+    /** 0 (urgent) to 4 (not known): its place in the queue. */
+    rank: integer('rank').notNull(),
+    /** How much a label would teach, nats. */
+    information: doublePrecision('information').notNull(),
+    drawn: text('drawn').$type<'random' | 'chosen'>().notNull(),
+    /** Who works on it, or did; empty when nobody. */
+    claimedBy: text('claimed_by').notNull(),
+    claimedUntil: time('claimed_until'),
+    /** Null while it waits. */
+    outcome: text('outcome').$type<'APPROVED' | 'EDITED' | 'REJECTED'>(),
+    /** What the message is about; empty when nobody said. */
+    label: text('label').notNull(),
+    /** Encrypted under the customer's key; null unless it was edited. */
+    editedReply: bytea('edited_reply'),
+    /** Of the request that resolved it. */
+    requestId: text('request_id').notNull(),
+    resolvedBy: text('resolved_by').notNull(),
+    resolvedAt: time('resolved_at'),
+    /** When the message was accepted, as in `queries`. */
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.queryId] }),
+    index('reviews_urgency').on(t.tenant, t.rank, t.createdAt, t.queryId).where(sql`outcome is null`),
+    index('reviews_information').on(t.tenant, t.information, t.queryId).where(sql`outcome is null`),
+    index('reviews_age').using('brin', t.createdAt),
+    check('reviews_outcome', sql`outcome in ('APPROVED', 'EDITED', 'REJECTED')`),
+    check('reviews_drawn', sql`drawn in ('random', 'chosen')`),
     ownTenant(),
     everyTenant(),
   ],

@@ -50,5 +50,9 @@ const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const relays = await startRelays({ store, config, now });
 const rollUp = startRollUp({ store, now });
-const server = await startServer(config, meshPrincipal, served({ store, cache, keys, audit, embedder, inference: inference.client, now }));
+const server = await startServer(
+  config,
+  meshPrincipal,
+  served({ store, cache, keys, audit, embedder, inference: inference.client, reviewSample: config.reviewSample, now }),
+);
 onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, store, telemetry]);

@@ -54,6 +54,9 @@ describe('the curves of a bundle', () => {
         event(61_000, query),
         event(62_000, { ...query, confidence: 1, action: 'AUTO', uncertainty_score: 0.25 }, 'QueryProcessed'),
         event(63_000, said, 'FeedbackReceived'),
+        event(63_000, { model_version, agreed: true, drawn: 'chosen' }, 'ReviewResolved'),
+        event(63_000, { model_version, agreed: null, drawn: 'random' }, 'ReviewResolved'),
+        event(63_000, { model_version, agreed: false, drawn: 'random' }, 'ReviewResolved'),
       ],
       WINDOW_MS,
     );
@@ -73,6 +76,9 @@ describe('the curves of a bundle', () => {
           feedback: 1,
           satisfaction_mean: 4,
           corrected_share: 1,
+          reviews: 3,
+          review_agreement: 0.5,
+          sampled_accuracy: 0,
         },
       },
     ]);

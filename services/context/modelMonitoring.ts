@@ -51,6 +51,7 @@ function metricsOf(events: readonly OutboxEvent[]): Record<string, number> {
   const isQuery = ({ type }: OutboxEvent): boolean => type === 'QueryProcessed' || type === 'QueryEscalated';
   const queries = events.filter(isQuery).map(({ payload }) => payload as Payload<'QueryProcessed'>);
   const feedback = events.filter(({ type }) => type === 'FeedbackReceived').map(({ payload }) => payload as Payload<'FeedbackReceived'>);
+  const reviews = events.filter(({ type }) => type === 'ReviewResolved').map(({ payload }) => payload as Payload<'ReviewResolved'>);
   const metrics = {
     queries: queries.length,
     confidence_mean: mean(queries.map((q) => q.confidence)),
@@ -63,6 +64,10 @@ function metricsOf(events: readonly OutboxEvent[]): Record<string, number> {
     satisfaction_mean: mean(feedback.map((f) => f.satisfaction)),
     resolved_share: mean(feedback.map((f) => f.resolved)),
     corrected_share: mean(feedback.map((f) => f.corrected_intent !== '')),
+    reviews: reviews.length,
+    review_agreement: mean(reviews.map((r) => r.agreed)),
+    // Of a fair sample, and so true of all messages.
+    sampled_accuracy: mean(reviews.filter((r) => r.drawn === 'random').map((r) => r.agreed)),
   };
   return Object.fromEntries(Object.entries(metrics).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

@@ -1,7 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { ExportedQuery } from '../../gen/replymesh/v1/customer_service.js';
 import { AUDIT_COLUMNS, type AuditRow, auditRecordOf, chainedOf } from './auditRow.js';
+import type { ContentKey } from './contentKeys.js';
 import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
+import { REVIEW_COLUMNS, type ReviewRow, reviewOf } from './reviewRow.js';
 import { millis, rowsOf, type Transaction } from './store.js';
 
 interface LabelRow {
@@ -23,10 +25,11 @@ interface ShadowRow {
   readonly created_at: number;
 }
 
-/** What is stored beside queries and belongs to them, by the query's id. */
+/** What is stored beside queries of one customer and belongs to them, by the query's id. @param key the customer's; undefined when it is gone */
 export async function readBelongings(
   tx: Transaction,
   ids: readonly string[],
+  key: ContentKey | undefined,
 ): Promise<(id: string) => Omit<ExportedQuery, 'query' | 'inputs'>> {
   const among = (column: string): SQL =>
     sql`${sql.identifier(column)} = any(array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)))`;
@@ -44,11 +47,13 @@ export async function readBelongings(
       select query_id, bundle_digest, label_space, intent, confidence, uncertainty, ${millis('created_at')} as created_at
       from shadow_predictions where ${among('query_id')} order by created_at`,
   );
+  const reviews = await rowsOf<ReviewRow>(tx, sql`select ${REVIEW_COLUMNS} from reviews r where ${among('query_id')}`);
   const audited = await rowsOf<AuditRow>(tx, sql`select ${AUDIT_COLUMNS} from audit_log where ${among('subject')} order by position`);
   return (id) => ({
     feedback: feedback.filter((row) => row.query_id === id).map(feedbackOf),
     labels: labels.filter((row) => row.query_id === id).map(labelOf),
     shadowPredictions: shadows.filter((row) => row.query_id === id).map(shadowOf),
+    review: reviews.filter((row) => row.query_id === id).map((row) => reviewOf(row, key))[0],
     auditRecords: audited.filter((row) => row.subject === id).map((row) => auditRecordOf(chainedOf(row))),
   });
 }

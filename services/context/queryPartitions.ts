@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 /** Rows that one transaction deletes: few enough that nobody waits for it. */
 const BATCH = 5000;
 /** What belongs to a message and goes with it. `queries` stands for those in the default partition. */
-const TABLES = ['queries', 'feedback', 'customer_history', 'labels', 'shadow_predictions'] as const;
+const TABLES = ['queries', 'feedback', 'customer_history', 'labels', 'reviews', 'shadow_predictions'] as const;
 
 interface Parts {
   readonly store: Store;

@@ -14,6 +14,7 @@ import { type DecisionWrite, decisionWrite } from './decisionRow.js';
 import { erasedAt } from './erasures.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
+import { newReview } from './reviewRow.js';
 import { hexOf, KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
@@ -23,6 +24,8 @@ interface Parts {
   readonly cache: Cache;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
+  /** Share of all messages that chance takes before a person. */
+  readonly reviewSample: number;
   readonly now: () => Date;
 }
 
@@ -33,12 +36,14 @@ const COMMIT_TIMEOUT_MS = 5000;
 interface Item {
   readonly write: DecisionWrite;
   readonly query: Query;
+  /** What a person has to look at; null when nobody has. */
+  readonly review: ReturnType<typeof newReview>;
   /** On whose behalf. */
   readonly actor: string;
 }
 
 export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
-  const { store, cache, now } = parts;
+  const { store, cache, reviewSample, now } = parts;
   const byTenant = new Map<string, (item: Item) => Promise<RecordDecisionResponse>>();
   const commitOf = (tenant: string) => {
     const known = byTenant.get(tenant);
@@ -56,7 +61,8 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
   return async (request, call) => {
     const query = request.query as Query;
     const { tenant, subject: actor } = call.principal;
-    const answer = await commitOf(tenant)({ write: decisionWrite(tenant, query, request, now()), query, actor });
+    const write = decisionWrite(tenant, query, request, now());
+    const answer = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
     if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
     return answer;
   };
@@ -108,17 +114,18 @@ async function readBefore(
 
 interface Sealed {
   readonly write: DecisionWrite;
+  readonly review: Item['review'];
   readonly columns: ReturnType<typeof sealQuery>;
   readonly entry: Entry;
 }
 
 /** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
-function sealedOf({ write, actor }: Item, key: ContentKey, at: Date): Sealed {
+function sealedOf({ write, review, actor }: Item, key: ContentKey, at: Date): Sealed {
   const columns = sealQuery(key, write.id, write.texts);
   const sha256 = (sealed: Uint8Array): string => createHash('sha256').update(sealed).digest('hex');
   const { record, inputs } = columns;
   const detail = { ...write.audited, record_sha256: sha256(record!), ...(inputs ? { inputs_sha256: sha256(inputs) } : {}) };
-  return { write, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
+  return { write, review, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
 }
 
 /**
@@ -127,8 +134,8 @@ function sealedOf({ write, actor }: Item, key: ContentKey, at: Date): Sealed {
  */
 async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[], now: Date, log: OpenLog): Promise<ReadonlySet<string>> {
   if (sealed.length === 0) return new Set();
-  const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event }, columns }) => {
-    return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event };
+  const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event }, review, columns }) => {
+    return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event, review };
   });
   // One order everywhere, so that two instances cannot wait for each other.
   const input = JSON.stringify(writes.sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
@@ -138,7 +145,7 @@ async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[]
     tx,
     sql`
       with input as materialized (
-        select * from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text, fingerprint text, query jsonb, interaction jsonb, event jsonb)
+        select * from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text, fingerprint text, query jsonb, interaction jsonb, event jsonb, review jsonb)
       ), claimed as (
         insert into request_reservations as held (tenant, request_id, fingerprint, query_id, completed, lease_until, honoured_until)
         select ${tenant}, request_id, fingerprint, id, true, ${at}::timestamptz, ${until}::timestamptz from input where request_id <> ''
@@ -152,12 +159,17 @@ async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[]
         select q.* from input, jsonb_populate_record(null::queries, input.query) q
         where input.request_id = '' or input.request_id in (select request_id from claimed)
         on conflict (tenant, id, created_at) do nothing
-        returning id
+        returning id, label_space, created_at
       ), remembered as (
         insert into customer_history
         select h.* from input join stored using (id), jsonb_populate_record(null::customer_history, input.interaction) h
         where jsonb_typeof(input.interaction) = 'object'
         on conflict (tenant, id) do nothing
+      ), queued as (
+        insert into reviews
+        select r.* from input join stored using (id), jsonb_populate_record(null::reviews, input.review || to_jsonb(stored) || ${JSON.stringify({ tenant })}::jsonb) r
+        where jsonb_typeof(input.review) = 'object'
+        on conflict (tenant, query_id) do nothing
       ), announced as (
         insert into outbox (tenant, event_id, type, subject, payload, created_at)
         select ${tenant}, event->>'id', event->>'type', id, event->'payload', ${at}::timestamptz from input join stored using (id)

@@ -6,10 +6,12 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import type { MeshClient } from '../../lib/client.js';
 import { type Served, serve } from '../../lib/server.js';
 import type { AuditLog } from './auditLog.js';
 import type { Cache } from './cache.js';
+import { claimReview } from './claimReview.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
@@ -21,6 +23,7 @@ import { getContext } from './getContext.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
 import { getModelAgreement } from './getModelAgreement.js';
 import { getQuery } from './getQuery.js';
+import { getReview } from './getReview.js';
 import { getSummary } from './getSummary.js';
 import { getTimeSeries } from './getTimeSeries.js';
 import { importArticles } from './importArticles.js';
@@ -28,9 +31,11 @@ import { listArticles } from './listArticles.js';
 import { listAuditRecords } from './listAuditRecords.js';
 import { listKnowledgeGaps } from './listKnowledgeGaps.js';
 import { listQueries } from './listQueries.js';
+import { listReviews } from './listReviews.js';
 import { recordDecision } from './recordDecision.js';
 import { releaseRequest } from './releaseRequest.js';
 import { reserveRequest } from './reserveRequest.js';
+import { resolveReview } from './resolveReview.js';
 import { searchArticles } from './searchArticles.js';
 import { searchKnowledge } from './searchKnowledge.js';
 import type { Store } from './store.js';
@@ -44,18 +49,22 @@ interface Parts {
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
   readonly embedder: Embedder;
-  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
+  /** Share of all messages that chance takes before a person. */
+  readonly reviewSample: number;
   readonly now: () => Date;
 }
 
+const newLabelId = (): string => `lbl_${uuidv7()}`;
+
 /** The services of this process. */
-export const served = ({ store, cache, keys, audit, embedder, inference, now }: Parts): Served[] => [
+export const served = ({ store, cache, keys, audit, embedder, inference, reviewSample, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
     releaseRequest: releaseRequest({ store }),
-    recordDecision: recordDecision({ store, cache, keys, audit, now }),
+    recordDecision: recordDecision({ store, cache, keys, audit, reviewSample, now }),
     getQuery: getQuery({ store, keys }),
     getDecisionInputs: getDecisionInputs({ store, keys }),
     listQueries: listQueries({ store, keys }),
@@ -70,7 +79,13 @@ export const served = ({ store, cache, keys, audit, embedder, inference, now }: 
     importArticles: importArticles({ store, audit, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {
-    submitFeedback: submitFeedback({ store, cache, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}` }),
+    submitFeedback: submitFeedback({ store, cache, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}`, newLabelId }),
+  }),
+  serve(ReviewServiceDefinition, {
+    listReviews: listReviews({ store, keys, now }),
+    getReview: getReview({ store, keys }),
+    claimReview: claimReview({ store, keys, now }),
+    resolveReview: resolveReview({ store, keys, audit, inference, now, newLabelId }),
   }),
   serve(AuditServiceDefinition, {
     listAuditRecords: listAuditRecords({ store }),

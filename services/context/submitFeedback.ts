@@ -9,6 +9,7 @@ import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import type { Payload } from './events.js';
 import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
+import { insertLabel } from './labelRow.js';
 import { QUERIES_AND_KEYS } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
@@ -19,23 +20,34 @@ interface Parts {
   readonly audit: AuditLog;
   readonly now: () => Date;
   readonly newFeedbackId: () => string;
+  readonly newLabelId: () => string;
 }
 
 export const submitFeedback =
-  ({ store, cache, keys, audit, now, newFeedbackId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
+  ({ store, cache, keys, audit, now, newFeedbackId, newLabelId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
   async (request, call) => {
     const { tenant, subject: actor } = call.principal;
     const { feedback, customerId } = await store.alone(call, async (tx) => {
       const log = await audit.open(tx, tenant);
-      const [row] = await rowsOf<About & { wrapped_key: Uint8Array | null }>(
+      const [row] = await rowsOf<About & { label_space: string; wrapped_key: Uint8Array | null }>(
         tx,
-        sql`select q.customer_id, q.intent, q.model_version, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
+        sql`select q.customer_id, q.intent, q.model_version, q.label_space, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
       );
-      const { wrapped_key, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
+      const { wrapped_key, label_space: labelSpace, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
       const stored = await insert(tx, tenant, newFeedbackId(), request, now());
       if (stored) {
         await noteOnInteraction(tx, request);
         await announce(tx, tenant, stored, query);
+        if (stored.correctedIntent !== '') {
+          const said = {
+            queryId: stored.queryId,
+            labelSpace,
+            label: stored.correctedIntent,
+            labelledBy: actor,
+            at: stored.createTime as Date,
+          };
+          await insertLabel(tx, { tenant, id: newLabelId(), source: 'feedback', drawn: 'chosen', ...said });
+        }
         await log.append([entryOf(stored, actor, keys.read(tenant, query.customer_id, wrapped_key))]);
       }
       return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id };

@@ -7,9 +7,12 @@ import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_servi
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
+import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { connect } from '../../lib/client.js';
 import type { ConfigOf } from '../../lib/config.js';
 import type { GatewayConfig } from './config.js';
+
+export type Connections = ReturnType<typeof connections>;
 
 /** The services that the gateway calls. What a query needs has a time of its own; what is only passed on takes as long as its caller waits. */
 export function connections(config: ConfigOf<typeof GatewayConfig>) {
@@ -22,6 +25,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     records: connect(ContextServiceDefinition, passedOn),
     knowledge: connect(KnowledgeServiceDefinition, passedOn),
     feedback: connect(FeedbackServiceDefinition, passedOn),
+    reviews: connect(ReviewServiceDefinition, passedOn),
     audit: connect(AuditServiceDefinition, passedOn),
     customers: connect(CustomerServiceDefinition, passedOn),
     analytics: connect(AnalyticsServiceDefinition, passedOn),

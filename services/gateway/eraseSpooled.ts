@@ -7,8 +7,8 @@ const REMAINS = 'What waits at other gateways is dropped when it is delivered. W
 /** An erasure begins with what waits here, so that it does not come after it. */
 export const eraseSpooled =
   (spool: Pick<Spool, 'erase'>): Around<EraseCustomerRequest, EraseCustomerResponse> =>
-  async ({ customerId }, call, pass) => {
-    const removed = await spool.erase(call.principal.tenant, customerId);
-    const receipt = await pass();
+  async (request, call, pass) => {
+    const removed = await spool.erase(call.principal.tenant, request.customerId);
+    const receipt = await pass(request);
     return { ...receipt, stores: [...receipt.stores, { store: 'gateway_spool', removed, remains: REMAINS }] };
   };

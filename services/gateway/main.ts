@@ -1,10 +1,4 @@
 import '../../lib/telemetry.js'; // first: it has to patch @grpc/grpc-js before anything uses it
-import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
-import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
-import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
-import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
-import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
-import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../../gen/replymesh/v1/query_service.js';
 import { loadConfig } from '../../lib/config.js';
 import { serve, startServer } from '../../lib/server.js';
@@ -14,11 +8,10 @@ import { afterwards } from './afterwards.js';
 import { batchProcessQueries } from './batchProcessQueries.js';
 import { GatewayConfig } from './config.js';
 import { connections } from './connections.js';
-import { eraseSpooled } from './eraseSpooled.js';
-import { forward } from './forward.js';
 import { getQuery } from './getQuery.js';
 import { listQueries } from './listQueries.js';
 import { idempotency } from './once.js';
+import { passedOn } from './passedOn.js';
 import { loadPolicy } from './policy.js';
 import { tokenPrincipal } from './principal.js';
 import { processQuery } from './processQuery.js';
@@ -50,11 +43,6 @@ const server = await startServer(config, tokenPrincipal(config), [
     listQueries: listQueries(to.records.client),
     replayQuery: replayQuery({ ...parts.sources, ...parts, context: to.records.client, spool }),
   }),
-  forward(KnowledgeServiceDefinition, to.knowledge.client),
-  forward(FeedbackServiceDefinition, to.feedback.client),
-  forward(AuditServiceDefinition, to.audit.client),
-  forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
-  forward(AnalyticsServiceDefinition, to.analytics.client),
-  forward(ModelServiceDefinition, to.models.client),
+  ...passedOn(to, spool),
 ]);
 onShutdown([server, after, spool, to, telemetry]);

@@ -87,8 +87,8 @@ export interface AuditRecord {
   /** Who did it: the token's subject; `replymesh` for the mesh's own work. */
   actor: string;
   /**
-   * What was done: `decision.recorded`, `feedback.given`, `article.created`, `article.changed`, `article.deleted`, `article.imported`, `customer.exported`
-   * or `customer.erased`.
+   * What was done: `decision.recorded`, `feedback.given`, `review.resolved`, `training.exported`, `article.created`, `article.changed`, `article.deleted`,
+   * `article.imported`, `customer.exported` or `customer.erased`.
    */
   action: string;
   /** Id of what it was done to: a query, an article or a customer. */

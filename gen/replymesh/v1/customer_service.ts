@@ -13,6 +13,7 @@ import { Query } from "../type/v1/decision.js";
 import { DecisionInputs } from "../type/v1/decision_inputs.js";
 import { AuditRecord } from "./audit_service.js";
 import { Feedback } from "./feedback_service.js";
+import { Review } from "./review_service.js";
 
 export const protobufPackage = "replymesh.v1";
 
@@ -59,7 +60,11 @@ export interface ExportedQuery {
   /** What the audit log says of it. */
   auditRecords: AuditRecord[];
   /** What the decision was made from; absent when a version recorded it that kept none. */
-  inputs: DecisionInputs | undefined;
+  inputs:
+    | DecisionInputs
+    | undefined;
+  /** What a person decided, or is to; absent when it never came before one. */
+  review: Review | undefined;
 }
 
 /** What people said that a message was about. */
@@ -388,7 +393,15 @@ export const ExportCustomerResponse: MessageFns<ExportCustomerResponse> = {
 };
 
 function createBaseExportedQuery(): ExportedQuery {
-  return { query: undefined, feedback: [], labels: [], shadowPredictions: [], auditRecords: [], inputs: undefined };
+  return {
+    query: undefined,
+    feedback: [],
+    labels: [],
+    shadowPredictions: [],
+    auditRecords: [],
+    inputs: undefined,
+    review: undefined,
+  };
 }
 
 export const ExportedQuery: MessageFns<ExportedQuery> = {
@@ -410,6 +423,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     }
     if (message.inputs !== undefined) {
       DecisionInputs.encode(message.inputs, writer.uint32(50).fork()).join();
+    }
+    if (message.review !== undefined) {
+      Review.encode(message.review, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -475,6 +491,14 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
             message.inputs = DecisionInputs.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.review = Review.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -503,6 +527,7 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
         ? object.audit_records.map((e: any) => AuditRecord.fromJSON(e))
         : [],
       inputs: isSet(object.inputs) ? DecisionInputs.fromJSON(object.inputs) : undefined,
+      review: isSet(object.review) ? Review.fromJSON(object.review) : undefined,
     };
   },
 
@@ -526,6 +551,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     if (message.inputs !== undefined) {
       obj.inputs = DecisionInputs.toJSON(message.inputs);
     }
+    if (message.review !== undefined) {
+      obj.review = Review.toJSON(message.review);
+    }
     return obj;
   },
 
@@ -541,6 +569,9 @@ export const ExportedQuery: MessageFns<ExportedQuery> = {
     message.auditRecords = object.auditRecords?.map((e) => AuditRecord.fromPartial(e)) || [];
     message.inputs = (object.inputs !== undefined && object.inputs !== null)
       ? DecisionInputs.fromPartial(object.inputs)
+      : undefined;
+    message.review = (object.review !== undefined && object.review !== null)
+      ? Review.fromPartial(object.review)
       : undefined;
     return message;
   },

@@ -74,6 +74,14 @@ export enum ErrorReason {
   QUERY_NOT_ACCEPTED = 38,
   /** VALUE_REFUSED - The database cannot hold or compare a value of the request. */
   VALUE_REFUSED = 39,
+  /** REVIEW_NOT_FOUND - The message never came before a person, or is gone. */
+  REVIEW_NOT_FOUND = 40,
+  /** REVIEW_CLAIMED - Somebody else works on the review; `RetryInfo` says until when. */
+  REVIEW_CLAIMED = 41,
+  /** REVIEW_RESOLVED - The review was resolved by another request. */
+  REVIEW_RESOLVED = 42,
+  /** LABEL_UNKNOWN - The label space has no such label. */
+  LABEL_UNKNOWN = 43,
   /**
    * LANGUAGE_MODEL_FAILED - Never given: approved wording stands in for a language model that fails.
    *
@@ -177,6 +185,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 39:
     case "ERROR_REASON_VALUE_REFUSED":
       return ErrorReason.VALUE_REFUSED;
+    case 40:
+    case "ERROR_REASON_REVIEW_NOT_FOUND":
+      return ErrorReason.REVIEW_NOT_FOUND;
+    case 41:
+    case "ERROR_REASON_REVIEW_CLAIMED":
+      return ErrorReason.REVIEW_CLAIMED;
+    case 42:
+    case "ERROR_REASON_REVIEW_RESOLVED":
+      return ErrorReason.REVIEW_RESOLVED;
+    case 43:
+    case "ERROR_REASON_LABEL_UNKNOWN":
+      return ErrorReason.LABEL_UNKNOWN;
     case 50:
     case "ERROR_REASON_LANGUAGE_MODEL_FAILED":
       return ErrorReason.LANGUAGE_MODEL_FAILED;
@@ -249,6 +269,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_QUERY_NOT_ACCEPTED";
     case ErrorReason.VALUE_REFUSED:
       return "ERROR_REASON_VALUE_REFUSED";
+    case ErrorReason.REVIEW_NOT_FOUND:
+      return "ERROR_REASON_REVIEW_NOT_FOUND";
+    case ErrorReason.REVIEW_CLAIMED:
+      return "ERROR_REASON_REVIEW_CLAIMED";
+    case ErrorReason.REVIEW_RESOLVED:
+      return "ERROR_REASON_REVIEW_RESOLVED";
+    case ErrorReason.LABEL_UNKNOWN:
+      return "ERROR_REASON_LABEL_UNKNOWN";
     case ErrorReason.LANGUAGE_MODEL_FAILED:
       return "ERROR_REASON_LANGUAGE_MODEL_FAILED";
     default:

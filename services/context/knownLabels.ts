@@ -1,0 +1,39 @@
+import type { DescribeBundleResponse, InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { Within } from '../../lib/call.js';
+import type { MeshClient } from '../../lib/client.js';
+import { fail } from '../errors.js';
+import { OUT_OF_SCOPE } from './reviewDraw.js';
+
+type Inference = Pick<MeshClient<InferenceServiceDefinition>, 'describeBundle'>;
+
+/** A label space as it is served. */
+export interface KnownLabels {
+  readonly space: string;
+  /** Without `out_of_scope`. */
+  readonly labels: readonly string[];
+  /** SHA-256 of the bundle's manifest. */
+  readonly bundleDigest: string;
+}
+
+/** Labels that one message names. */
+const FEW = 30;
+
+/** What is served of a space. @param space the bundle's default when empty @throws Fault LABEL_SPACE_UNKNOWN */
+export async function readKnownLabels(inference: Inference, space: string, within: Within): Promise<KnownLabels> {
+  const { manifest, digest, defaultLabelSpace }: DescribeBundleResponse = await inference.describeBundle({}, { within });
+  const spaces = manifest?.spaces ?? [];
+  const name = space || defaultLabelSpace;
+  const found = spaces.find((one) => one.name === name);
+  if (!found) return fail('LABEL_SPACE_UNKNOWN', { space: name, known: spaces.map((one) => one.name).join(', ') });
+  return { space: name, labels: found.labels, bundleDigest: digest };
+}
+
+/** @param likely those that the models thought of, named where the space has too many @throws Fault LABEL_UNKNOWN */
+export function requireKnown({ space, labels }: KnownLabels, label: string, likely: readonly string[]): void {
+  if (label === OUT_OF_SCOPE || labels.includes(label)) return;
+  const known =
+    labels.length <= FEW
+      ? `one of ${[...labels, OUT_OF_SCOPE].join(', ')}`
+      : `one of its ${labels.length} labels, for example ${likely.join(', ') || labels.slice(0, FEW).join(', ')}, or ${OUT_OF_SCOPE}`;
+  fail('LABEL_UNKNOWN', { label, space, known });
+}
