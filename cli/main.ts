@@ -10,7 +10,7 @@ import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
 import { importKnowledge } from './knowledge/importKnowledge.js';
-import { addModel, listModels, promoteModel, rollBackModel } from './models.js';
+import { addModelCommands } from './modelCommands.js';
 import { printable } from './renderDecision.js';
 import { replay } from './replay.js';
 import { knownScopes } from './settings.js';
@@ -103,34 +103,7 @@ command(
   .option('--license <name>', 'licence of your rows, for the model card')
   .action((options) => finishClosing((signal) => train(options, env, signal)));
 
-const models = command(
-  'models',
-  'see and change which models a running mesh serves',
-  'Lists the bundles of models of a mesh on this machine, adds one, and changes which is served: without a restart and without a failed call.',
-  'models list',
-  'models add models/mine',
-  'models promote 3f2a9c',
-  'models rollback',
-);
-models
-  .command('list')
-  .description('what there is, newest first')
-  .option('--json', 'print it as one JSON document')
-  .action((options) => finish(listModels(options, env)));
-models
-  .command('add')
-  .description('check a bundle and copy it beside the others; nothing else changes')
-  .argument('<folder>', 'with manifest.json')
-  .action((folder: string) => finish(addModel(folder, env)));
-models
-  .command('promote')
-  .description('serve a bundle, once it was opened; a broken one changes nothing')
-  .argument('<bundle>', 'the beginning of its digest, its name, name@version, or "challenger"')
-  .action((named: string) => finish(promoteModel(named, env)));
-models
-  .command('rollback')
-  .description('serve the bundle before')
-  .action(() => finish(rollBackModel(env)));
+addModelCommands({ command, env, finish, finishClosing });
 
 const knowledge = command(
   'knowledge',

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { DriftConfig } from '../cli/drift.js';
 import type { Declaration, Setting } from '../lib/config.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { StartConfig } from '../mesh/start.js';
@@ -13,6 +14,7 @@ const PROGRAMS: Readonly<Record<string, Declaration>> = {
   context: ContextConfig,
   inference: InferenceConfig,
   generator: GeneratorConfig,
+  'replymesh drift check': DriftConfig,
 };
 
 /** Every variable that each program reads. */

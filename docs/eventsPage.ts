@@ -24,7 +24,7 @@ labels and ids. \`customer_id\` is the caller's own id of a customer; whoever er
 | \`event_id\` | text | The same however often the event comes, and no other event of its tenant has it: readers know by it what they have. |
 | \`type\` | text | One of those below. |
 | \`tenant\` | text | Whose it is. |
-| \`subject\` | text | What it is about: the id of the query. |
+| \`subject\` | text | What it is about: the id of the query, or of the drift report. |
 | \`time\` | time, RFC 3339 | When it was recorded. A record that waited in a gateway's spool was recorded later than its message was accepted. |
 | \`payload\` | object | The fields below. |
 

@@ -8,6 +8,7 @@ import { StartError } from '../lib/errors.js';
 import { logLevel } from '../lib/log.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { makeDataDir } from './dataDir.js';
+import { startDriftChecks } from './driftChecks.js';
 import { type Mesh, startMesh } from './mesh.js';
 import { requireDifferent } from './ports.js';
 import { ProgramFailed } from './supervised.js';
@@ -27,6 +28,13 @@ export const StartConfig = declare({
     env: 'REPLYMESH_DATA_DIR',
     default: join(root, '.data'),
     doc: 'Folder for the embedded database, keys, spool, bundles of models and logs.',
+  }),
+  driftCheckMinutes: integer({
+    env: 'REPLYMESH_DRIFT_CHECK_MINUTES',
+    min: 0,
+    max: 44_640,
+    default: 1440,
+    doc: 'Pause between two checks whether messages have drifted from what the models were fitted on, and how far back each looks; 0 makes none.',
   }),
   logLevel,
 });
@@ -63,7 +71,13 @@ export async function runStart(environment: Environment): Promise<void> {
     process.exit(error instanceof ProgramFailed && error.exitCode !== 78 ? 1 : 78);
   }
   process.stdout.write(readyLines(mesh, await tokenFor(mesh), (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
+  const checks = startDriftChecks({
+    everyMinutes: config.driftCheckMinutes,
+    env,
+    onOutput: (line) => logStream.write(`drift ${line}\n`),
+  });
   if (!interrupted.aborted) await once(interrupted, 'abort');
+  await checks.close();
   await mesh.stop();
   process.exit(0);
 }

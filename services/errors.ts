@@ -57,6 +57,10 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.ABORTED,
     message: (m: { id: string }) => `Article "${m.id}" has changed since you read it. Read it again and repeat the change.`,
   },
+  DRIFT_REPORT_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string }) => `There is no drift report "${m.id}". List those that there are.`,
+  },
   PAGE_TOKEN_INVALID: {
     code: Status.INVALID_ARGUMENT,
     message: (_: None) => 'The page token was not made for this list and these filters. Start again without one.',

@@ -7,6 +7,7 @@ import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
@@ -21,6 +22,7 @@ export interface TestMesh {
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
   readonly reviews: Client<typeof ReviewServiceDefinition>;
   readonly models: Client<typeof ModelServiceDefinition>;
+  readonly monitoring: Client<typeof ModelMonitoringServiceDefinition>;
   readonly audit: Client<typeof AuditServiceDefinition>;
   readonly customers: Client<typeof CustomerServiceDefinition>;
   readonly analytics: Client<typeof AnalyticsServiceDefinition>;
@@ -68,6 +70,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
     reviews: createClient(ReviewServiceDefinition, channel, authorized),
     models: createClient(ModelServiceDefinition, channel, authorized),
+    monitoring: createClient(ModelMonitoringServiceDefinition, channel, authorized),
     audit: createClient(AuditServiceDefinition, channel, authorized),
     customers: createClient(CustomerServiceDefinition, channel, authorized),
     analytics: createClient(AnalyticsServiceDefinition, channel, authorized),

@@ -175,8 +175,13 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'events',
     'relaySink',
     'modelMonitoring',
+    'distributions',
+    'driftMeasures',
+    'drift',
+    'retraining',
+    'pairedTest',
   ],
-  cli: ['metrics', 'renderDecision', 'renderSummary', 'plainWords', 'serverSentEvents'],
+  cli: ['metrics', 'renderDecision', 'renderSummary', 'renderDrift', 'plainWords', 'serverSentEvents'],
   'cli/knowledge': ['gone'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));

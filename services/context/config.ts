@@ -70,6 +70,27 @@ export const ContextConfig = declare({
     doc: 'Share of all messages that come before a person by chance, whatever their action: labels of these alone calibrate the models.',
   }),
   ...relaySettings,
+  driftLeastRows: integer({
+    env: 'REPLYMESH_DRIFT_LEAST_ROWS',
+    min: 50,
+    max: 2000,
+    default: 200,
+    doc: 'Fewest messages of a label space in a window that are compared with what the bundle was fitted on.',
+  }),
+  retrainWindows: integer({
+    env: 'REPLYMESH_RETRAIN_WINDOWS',
+    min: 1,
+    max: 100,
+    default: 3,
+    doc: 'How many windows in a row have to be drifted before a label space is to be trained anew.',
+  }),
+  retrainLeastLabels: integer({
+    env: 'REPLYMESH_RETRAIN_LEAST_LABELS',
+    min: 1,
+    max: 1_000_000,
+    default: 50,
+    doc: 'How many labels people have to have given since the bundle was made before a label space is to be trained anew.',
+  }),
   seed: boolean({
     env: 'REPLYMESH_SEED',
     default: false,

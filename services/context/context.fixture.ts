@@ -5,6 +5,7 @@ import { RichClientError } from 'nice-grpc-error-details';
 import pg from 'pg';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { BundleManifest } from '../../gen/replymesh/type/v1/bundle.js';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
 import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
@@ -12,6 +13,7 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { background, type Within } from '../../lib/call.js';
@@ -35,6 +37,7 @@ export type StoreKind = 'PGlite' | 'Postgres';
 export const MASTER_KEY = masterKey(Buffer.alloc(32, 7));
 export const testKeys = () => contentKeys(MASTER_KEY);
 
+const DRIFT_RULE = { leastRows: 50, consecutiveWindows: 2, leastLabels: 3 };
 const SERVER = { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 20_000, drainMs: 200 };
 
 /** A database of its own on the server of DATABASE_URL. @param plainOwner whether `url` signs in as an owner who is no superuser, so that row-level security binds it */
@@ -106,6 +109,7 @@ export async function startContext(
     embedder,
     inference: connection.client,
     reviewSample: options.reviewSample ?? 0,
+    driftRule: DRIFT_RULE,
     now: () => clock.now,
   };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
@@ -118,6 +122,7 @@ export async function startContext(
     connect(CustomerServiceDefinition, to),
     connect(AnalyticsServiceDefinition, to),
     connect(ReviewServiceDefinition, to),
+    connect(ModelMonitoringServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -130,6 +135,7 @@ export async function startContext(
     customers: clients[4].client,
     analytics: clients[5].client,
     reviews: clients[6].client,
+    monitoring: clients[7].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);
@@ -163,7 +169,14 @@ const DIMENSION = 384;
 async function startLetterInference(away: boolean) {
   const encoderDigest = 'e'.repeat(64);
   /** `describedEncoder` is what the embedder hears of; it lags behind where a bundle was promoted a moment ago. */
-  const state = { digest: 'a'.repeat(64), encoderDigest, describedEncoder: encoderDigest, embed: letterEmbedding, embedded: 0 };
+  const state = {
+    digest: 'a'.repeat(64),
+    encoderDigest,
+    describedEncoder: encoderDigest,
+    embed: letterEmbedding,
+    embedded: 0,
+    manifest: undefined as BundleManifest | undefined,
+  };
   const unused = (): never => {
     throw new Error('not part of this test');
   };
@@ -171,7 +184,12 @@ async function startLetterInference(away: boolean) {
     startServer({ ...SERVER, listen }, meshPrincipal, [
       serve(InferenceServiceDefinition, {
         predict: unused,
-        describeBundle: async () => ({ ...described, digest: state.digest, encoderDigest: state.describedEncoder }),
+        describeBundle: async () => ({
+          ...described,
+          ...(state.manifest ? { manifest: state.manifest } : {}),
+          digest: state.digest,
+          encoderDigest: state.describedEncoder,
+        }),
         embed: async ({ texts }) => {
           state.embedded += texts.length;
           const embeddings = texts.map((text) => ({ values: state.embed(text) }));

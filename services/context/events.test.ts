@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Action, Decision } from '../../gen/replymesh/type/v1/decision.js';
 import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, startContext } from './context.fixture.js';
+import { DIGEST, MANIFEST } from './drift.fixture.js';
 import { type EventType, events } from './events.js';
 import { rowsOf, type Store } from './store.js';
 
@@ -53,6 +54,10 @@ describe('what is announced', () => {
     await mesh.feedback.submitFeedback({ queryId: escalated.id, resolved: true }, t.as);
     await mesh.reviews.resolveReview({ queryId: whole.id, outcome: ReviewOutcome.EDITED, editedReply: 'Dear secret' }, t.as);
     await mesh.reviews.resolveReview({ queryId: escalated.id, outcome: ReviewOutcome.APPROVED }, t.as);
+    const alike = Array.from({ length: 60 }, () => aQuery());
+    await Promise.all(alike.map((query) => mesh.context.recordDecision({ query }, t.as)));
+    Object.assign(mesh.inference.state, { digest: DIGEST, manifest: MANIFEST });
+    await mesh.monitoring.checkDrift({}, t.as);
 
     const found = await announced(t);
     expect(found.slice(0, 3)).toMatchObject([

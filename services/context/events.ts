@@ -67,6 +67,22 @@ export const events = {
       create_time: time('When it was said.'),
     },
   },
+  DriftDetected: {
+    doc: 'A window of messages is unlike what the served bundle was fitted on.',
+    fields: {
+      report_id: text('Of the drift report, `drf_…`.'),
+      model_name: text('Name of the bundle.'),
+      model_version: text("SHA-256 of the bundle's manifest."),
+      label_space: text('The space whose messages have drifted.'),
+      score: number('The largest measure as a multiple of its limit; above 1.'),
+      measure: text('That measure: `DriftMeasureKind` of the API.'),
+      feature: text('The text feature that it is about; empty for all other measures.'),
+      rows: number('Messages that were compared.'),
+      window_start: time('Beginning of the window.'),
+      window_end: time('Its end.'),
+      retraining: text('`RetrainingVerdict` of the API.'),
+    },
+  },
 } as const satisfies Readonly<Record<string, { readonly doc: string; readonly fields: Readonly<Record<string, Field<unknown>>> }>>;
 
 export type EventType = keyof typeof events;

@@ -111,7 +111,12 @@ export const driftReports = pgTable(
     drifted: boolean('drifted').notNull(),
     createdAt: time('created_at').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.tenant, t.id] }), index('drift_reports_created_at').on(t.tenant, t.createdAt), ownTenant()],
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index('drift_reports_created_at').on(t.tenant, t.createdAt),
+    ownTenant(),
+    everyTenant(),
+  ],
 );
 
 /** One measured figure of a model. Tenant '' is the mesh's own: what was measured before any tenant's traffic. */

@@ -50,9 +50,11 @@ const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const relays = await startRelays({ store, config, now });
 const rollUp = startRollUp({ store, now });
-const server = await startServer(
-  config,
-  meshPrincipal,
-  served({ store, cache, keys, audit, embedder, inference: inference.client, reviewSample: config.reviewSample, now }),
-);
+const driftRule = {
+  leastRows: config.driftLeastRows,
+  consecutiveWindows: config.retrainWindows,
+  leastLabels: config.retrainLeastLabels,
+};
+const parts = { store, cache, keys, audit, embedder, inference: inference.client, reviewSample: config.reviewSample, driftRule, now };
+const server = await startServer(config, meshPrincipal, served(parts));
 onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, store, telemetry]);

@@ -42,7 +42,7 @@ export function monitoringPoints(events: readonly OutboxEvent[], windowMs: numbe
   };
 }
 
-const NUMBERS = ['confidence', 'uncertainty_score', 'response_time_ms', 'satisfaction'];
+const NUMBERS = ['confidence', 'uncertainty_score', 'response_time_ms', 'satisfaction', 'score'];
 const isUsable = ({ payload }: OutboxEvent): boolean =>
   /^[0-9a-f]{64}$/.test(String(payload['model_version'])) &&
   NUMBERS.every((name) => payload[name] == null || Number.isFinite(payload[name]));
@@ -52,6 +52,7 @@ function metricsOf(events: readonly OutboxEvent[]): Record<string, number> {
   const queries = events.filter(isQuery).map(({ payload }) => payload as Payload<'QueryProcessed'>);
   const feedback = events.filter(({ type }) => type === 'FeedbackReceived').map(({ payload }) => payload as Payload<'FeedbackReceived'>);
   const reviews = events.filter(({ type }) => type === 'ReviewResolved').map(({ payload }) => payload as Payload<'ReviewResolved'>);
+  const drift = events.filter(({ type }) => type === 'DriftDetected').map(({ payload }) => (payload as Payload<'DriftDetected'>).score);
   const metrics = {
     queries: queries.length,
     confidence_mean: mean(queries.map((q) => q.confidence)),
@@ -68,6 +69,7 @@ function metricsOf(events: readonly OutboxEvent[]): Record<string, number> {
     review_agreement: mean(reviews.map((r) => r.agreed)),
     // Of a fair sample, and so true of all messages.
     sampled_accuracy: mean(reviews.filter((r) => r.drawn === 'random').map((r) => r.agreed)),
+    drift_score_max: drift.length === 0 ? undefined : Math.max(...drift),
   };
   return Object.fromEntries(Object.entries(metrics).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

@@ -6,12 +6,15 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import type { MeshClient } from '../../lib/client.js';
 import { type Served, serve } from '../../lib/server.js';
 import type { AuditLog } from './auditLog.js';
 import type { Cache } from './cache.js';
+import { checkDrift, type DriftRule } from './checkDrift.js';
 import { claimReview } from './claimReview.js';
+import { compareBundles } from './compareBundles.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
@@ -21,6 +24,7 @@ import { exportCustomer } from './exportCustomer.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
+import { getDriftReport } from './getDriftReport.js';
 import { getModelAgreement } from './getModelAgreement.js';
 import { getQuery } from './getQuery.js';
 import { getReview } from './getReview.js';
@@ -29,6 +33,7 @@ import { getTimeSeries } from './getTimeSeries.js';
 import { importArticles } from './importArticles.js';
 import { listArticles } from './listArticles.js';
 import { listAuditRecords } from './listAuditRecords.js';
+import { listDriftReports } from './listDriftReports.js';
 import { listKnowledgeGaps } from './listKnowledgeGaps.js';
 import { listQueries } from './listQueries.js';
 import { listReviews } from './listReviews.js';
@@ -52,13 +57,14 @@ interface Parts {
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
   /** Share of all messages that chance takes before a person. */
   readonly reviewSample: number;
+  readonly driftRule: DriftRule;
   readonly now: () => Date;
 }
 
 const newLabelId = (): string => `lbl_${uuidv7()}`;
 
 /** The services of this process. */
-export const served = ({ store, cache, keys, audit, embedder, inference, reviewSample, now }: Parts): Served[] => [
+export const served = ({ store, cache, keys, audit, embedder, inference, reviewSample, driftRule, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
@@ -100,5 +106,11 @@ export const served = ({ store, cache, keys, audit, embedder, inference, reviewS
     getTimeSeries: getTimeSeries({ store, now }),
     getModelAgreement: getModelAgreement({ store, now }),
     listKnowledgeGaps: listKnowledgeGaps({ store, now }),
+  }),
+  serve(ModelMonitoringServiceDefinition, {
+    checkDrift: checkDrift({ store, keys, inference, rule: driftRule, now, newReportId: () => `drf_${uuidv7()}` }),
+    getDriftReport: getDriftReport({ store }),
+    listDriftReports: listDriftReports({ store }),
+    compareBundles: compareBundles({ store }),
   }),
 ];

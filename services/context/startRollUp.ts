@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { forgetBusinessMetrics, observeCaughtUp, observeResolution, tellBusinessMetrics } from './businessMetrics.js';
+import { forgetDriftScores, tellDriftScores } from './driftMetrics.js';
 import { recountHour } from './recount.js';
 import { recountAfterRestore, rollUpEvents } from './rollUpEvents.js';
 import type { Store } from './store.js';
@@ -42,6 +43,7 @@ async function count(parts: Parts, stopping: AbortSignal): Promise<void> {
         await carryOn(parts, AbortSignal.any([stopping, claim.lost]));
       } finally {
         forgetBusinessMetrics();
+        forgetDriftScores();
         await claim.release();
       }
     } catch (error) {
@@ -62,6 +64,7 @@ async function carryOn({ store, now }: Parts, ended: AbortSignal): Promise<void>
     if (events === 0) observeCaughtUp(now());
     if (performance.now() - toldAt >= METRICS_MS) {
       await tellBusinessMetrics(store, now());
+      await tellDriftScores(store, now());
       toldAt = performance.now();
     }
     const more = await recountHour(store);

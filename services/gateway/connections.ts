@@ -6,6 +6,7 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { connect } from '../../lib/client.js';
@@ -29,6 +30,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     audit: connect(AuditServiceDefinition, passedOn),
     customers: connect(CustomerServiceDefinition, passedOn),
     analytics: connect(AnalyticsServiceDefinition, passedOn),
+    monitoring: connect(ModelMonitoringServiceDefinition, passedOn),
     models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
     generator: connect(GeneratorServiceDefinition, generator),

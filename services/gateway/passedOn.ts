@@ -3,6 +3,7 @@ import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js'
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import type { Served } from '../../lib/server.js';
@@ -20,5 +21,6 @@ export const passedOn = (to: Connections, spool: Spool): Served[] => [
   forward(AuditServiceDefinition, to.audit.client),
   forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
   forward(AnalyticsServiceDefinition, to.analytics.client),
+  forward(ModelMonitoringServiceDefinition, to.monitoring.client),
   forward(ModelServiceDefinition, to.models.client),
 ];

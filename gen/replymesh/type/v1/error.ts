@@ -54,6 +54,8 @@ export enum ErrorReason {
   NO_EARLIER_BUNDLE = 24,
   /** BUNDLE_NAMES_UNUSABLE - The models folder's file of names is damaged, or cannot be read or written; the bundle that is served goes on. */
   BUNDLE_NAMES_UNUSABLE = 25,
+  /** DRIFT_REPORT_NOT_FOUND - NOT_FOUND: there is no drift report of this id. List those that there are. */
+  DRIFT_REPORT_NOT_FOUND = 26,
   /** QUERY_NOT_FOUND - No query has this id. */
   QUERY_NOT_FOUND = 30,
   /** ARTICLE_NOT_FOUND - No article has this id. */
@@ -155,6 +157,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 25:
     case "ERROR_REASON_BUNDLE_NAMES_UNUSABLE":
       return ErrorReason.BUNDLE_NAMES_UNUSABLE;
+    case 26:
+    case "ERROR_REASON_DRIFT_REPORT_NOT_FOUND":
+      return ErrorReason.DRIFT_REPORT_NOT_FOUND;
     case 30:
     case "ERROR_REASON_QUERY_NOT_FOUND":
       return ErrorReason.QUERY_NOT_FOUND;
@@ -249,6 +254,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_NO_EARLIER_BUNDLE";
     case ErrorReason.BUNDLE_NAMES_UNUSABLE:
       return "ERROR_REASON_BUNDLE_NAMES_UNUSABLE";
+    case ErrorReason.DRIFT_REPORT_NOT_FOUND:
+      return "ERROR_REASON_DRIFT_REPORT_NOT_FOUND";
     case ErrorReason.QUERY_NOT_FOUND:
       return "ERROR_REASON_QUERY_NOT_FOUND";
     case ErrorReason.ARTICLE_NOT_FOUND:
