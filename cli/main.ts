@@ -10,12 +10,12 @@ import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
 import { importKnowledge } from './knowledge/importKnowledge.js';
+import { addLearningCommands } from './learningCommands.js';
 import { addModelCommands } from './modelCommands.js';
 import { printable } from './renderDecision.js';
 import { replay } from './replay.js';
 import { knownScopes } from './settings.js';
 import { token } from './token.js';
-import { train } from './train.js';
 
 const EX_CONFIG = 78;
 const env = process.env;
@@ -87,21 +87,7 @@ command(
   .option('--json', 'print the figures as one JSON document')
   .action((options) => finishClosing((signal) => evaluate(options, env, signal)));
 
-command(
-  'train',
-  'train a label space of your own',
-  'Trains a label space on your own rows, on the trunk of the shipped bundle, and prints the folder of the new bundle. Ten rows a label do. Needs no mesh.',
-  'train --data theirs.csv --space theirs',
-  'train --data theirs.csv --space theirs --fine-tune --held held.csv',
-)
-  .requiredOption('--data <file>', 'CSV with the columns "text" and "label"; rows labelled out_of_scope show what belongs to none')
-  .requiredOption('--space <name>', 'its name: small letters, digits and "-"')
-  .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
-  .option('--held <file>', 'rows to report figures on, never trained on')
-  .option('--base <dir>', 'the bundle whose trunk is used (default: models/default)')
-  .option('--out <dir>', 'folder of the new bundle (default: .cache/bundles/<name>)')
-  .option('--license <name>', 'licence of your rows, for the model card')
-  .action((options) => finishClosing((signal) => train(options, env, signal)));
+addLearningCommands({ command, finish, finishClosing, env });
 
 addModelCommands({ command, env, finish, finishClosing });
 

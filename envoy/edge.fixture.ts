@@ -16,6 +16,7 @@ import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_servic
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../gen/replymesh/v1/training_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { type Handlers, serve, startServer } from '../lib/server.js';
 import { freePort } from '../mesh/ports.js';
@@ -36,6 +37,7 @@ export interface Answers {
   readonly audit?: Partial<Handlers<typeof AuditServiceDefinition>>;
   readonly customers?: Partial<Handlers<typeof CustomerServiceDefinition>>;
   readonly reviews?: Partial<Handlers<typeof ReviewServiceDefinition>>;
+  readonly training?: Partial<Handlers<typeof TrainingServiceDefinition>>;
   readonly analytics?: Partial<Handlers<typeof AnalyticsServiceDefinition>>;
 }
 
@@ -121,6 +123,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(AuditServiceDefinition, withDefaults(AuditServiceDefinition, answers.audit)),
     serve(CustomerServiceDefinition, withDefaults(CustomerServiceDefinition, answers.customers)),
     serve(ReviewServiceDefinition, withDefaults(ReviewServiceDefinition, answers.reviews)),
+    serve(TrainingServiceDefinition, withDefaults(TrainingServiceDefinition, answers.training)),
     serve(AnalyticsServiceDefinition, withDefaults(AnalyticsServiceDefinition, answers.analytics)),
   ]);
 }

@@ -11,6 +11,7 @@ import { ModelMonitoringServiceDefinition } from '../gen/replymesh/v1/model_moni
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../gen/replymesh/v1/training_service.js';
 import { methods } from '../lib/contract.js';
 import { type Mesh, type MeshOptions, startMesh } from '../mesh/mesh.js';
 
@@ -21,6 +22,7 @@ export interface TestMesh {
   readonly knowledge: Client<typeof KnowledgeServiceDefinition>;
   readonly feedback: Client<typeof FeedbackServiceDefinition>;
   readonly reviews: Client<typeof ReviewServiceDefinition>;
+  readonly training: Client<typeof TrainingServiceDefinition>;
   readonly models: Client<typeof ModelServiceDefinition>;
   readonly monitoring: Client<typeof ModelMonitoringServiceDefinition>;
   readonly audit: Client<typeof AuditServiceDefinition>;
@@ -69,6 +71,7 @@ export async function startTestMesh(options: Partial<MeshOptions> = {}): Promise
     knowledge: createClient(KnowledgeServiceDefinition, channel, authorized),
     feedback: createClient(FeedbackServiceDefinition, channel, authorized),
     reviews: createClient(ReviewServiceDefinition, channel, authorized),
+    training: createClient(TrainingServiceDefinition, channel, authorized),
     models: createClient(ModelServiceDefinition, channel, authorized),
     monitoring: createClient(ModelMonitoringServiceDefinition, channel, authorized),
     audit: createClient(AuditServiceDefinition, channel, authorized),

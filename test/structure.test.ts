@@ -169,6 +169,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'passages',
     'tokenCount',
     'decisionRow',
+    'reviewDraw',
     'analyticsBins',
     'analyticsPeriod',
     'figures',
@@ -181,7 +182,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'retraining',
     'pairedTest',
   ],
-  cli: ['metrics', 'renderDecision', 'renderSummary', 'renderDrift', 'plainWords', 'serverSentEvents'],
+  cli: ['csvLine', 'metrics', 'renderDecision', 'renderSummary', 'renderDrift', 'plainWords', 'serverSentEvents'],
   'cli/knowledge': ['gone'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));

@@ -15,6 +15,7 @@ import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_servi
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import { meshPrincipal } from '../../lib/access.js';
 import { background, type Within } from '../../lib/call.js';
 import { connect } from '../../lib/client.js';
@@ -26,6 +27,7 @@ import { startEmbedder } from './embedder.js';
 import { masterKey } from './masterKey.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
+import { pseudonyms } from './pseudonym.js';
 import { served } from './served.js';
 import type { Store } from './store.js';
 
@@ -110,6 +112,7 @@ export async function startContext(
     inference: connection.client,
     reviewSample: options.reviewSample ?? 0,
     driftRule: DRIFT_RULE,
+    pseudonymOf: pseudonyms(MASTER_KEY.pseudonyms),
     now: () => clock.now,
   };
   const server = await startServer(SERVER, meshPrincipal, served(parts));
@@ -123,6 +126,7 @@ export async function startContext(
     connect(AnalyticsServiceDefinition, to),
     connect(ReviewServiceDefinition, to),
     connect(ModelMonitoringServiceDefinition, to),
+    connect(TrainingServiceDefinition, to),
   ] as const;
   return {
     clock,
@@ -136,6 +140,7 @@ export async function startContext(
     analytics: clients[5].client,
     reviews: clients[6].client,
     monitoring: clients[7].client,
+    training: clients[8].client,
     close: async () => {
       for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);

@@ -9,6 +9,8 @@ type Inference = Pick<MeshClient<InferenceServiceDefinition>, 'describeBundle'>;
 /** A label space as it is served. */
 export interface KnownLabels {
   readonly space: string;
+  /** Under which its messages are stored: also the empty one for the default space, of messages that no model has read. */
+  readonly names: readonly string[];
   /** Without `out_of_scope`. */
   readonly labels: readonly string[];
   /** SHA-256 of the bundle's manifest. */
@@ -25,7 +27,8 @@ export async function readKnownLabels(inference: Inference, space: string, withi
   const name = space || defaultLabelSpace;
   const found = spaces.find((one) => one.name === name);
   if (!found) return fail('LABEL_SPACE_UNKNOWN', { space: name, known: spaces.map((one) => one.name).join(', ') });
-  return { space: name, labels: found.labels, bundleDigest: digest };
+  const names = name === defaultLabelSpace ? [name, ''] : [name];
+  return { space: name, names, labels: found.labels, bundleDigest: digest };
 }
 
 /** @param likely those that the models thought of, named where the space has too many @throws Fault LABEL_UNKNOWN */

@@ -11,8 +11,10 @@ import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
 import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
+import { learningRules } from './learningRules.js';
 import { checkMasterKey, readMasterKey } from './masterKey.js';
 import { openStore } from './openStore.js';
+import { pseudonyms } from './pseudonym.js';
 import { startQueryPartitions } from './queryPartitions.js';
 import { startRequestExpiry } from './requestExpiry.js';
 import { sealOldRows } from './sealOldRows.js';
@@ -32,6 +34,7 @@ const store = await openStore(config);
 await checkMasterKey(store, master, config.contentKeyFile);
 const keys = contentKeys(master);
 const audit = auditLog(master.audit);
+const pseudonymOf = pseudonyms(master.pseudonyms);
 await sealOldRows(store, keys);
 if (config.seed) await seed(store, keys, config.seedTenant, now());
 const cache = openCache({
@@ -50,11 +53,7 @@ const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const relays = await startRelays({ store, config, now });
 const rollUp = startRollUp({ store, now });
-const driftRule = {
-  leastRows: config.driftLeastRows,
-  consecutiveWindows: config.retrainWindows,
-  leastLabels: config.retrainLeastLabels,
-};
-const parts = { store, cache, keys, audit, embedder, inference: inference.client, reviewSample: config.reviewSample, driftRule, now };
+const own = { store, cache, keys, audit, pseudonymOf, embedder, now };
+const parts = { ...own, inference: inference.client, ...learningRules(config) };
 const server = await startServer(config, meshPrincipal, served(parts));
 onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, store, telemetry]);

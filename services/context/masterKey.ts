@@ -10,6 +10,8 @@ export interface MasterKey {
   readonly wrapping: Uint8Array;
   /** Vouches for the end of the audit logs. */
   readonly audit: Uint8Array;
+  /** Makes names of people that say nothing. */
+  readonly pseudonyms: Uint8Array;
   /** Tells it from other keys. */
   readonly fingerprint: string;
 }
@@ -39,6 +41,7 @@ export function masterKey(bytes: Uint8Array): MasterKey {
   return {
     wrapping: derived('content keys'),
     audit: derived('audit log'),
+    pseudonyms: derived('pseudonyms'),
     fingerprint: createHmac('sha256', derived('fingerprint')).update('replymesh').digest('hex'),
   };
 }

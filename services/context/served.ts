@@ -8,6 +8,7 @@ import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_servi
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import type { MeshClient } from '../../lib/client.js';
 import { type Served, serve } from '../../lib/server.js';
 import type { AuditLog } from './auditLog.js';
@@ -21,6 +22,7 @@ import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
 import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
+import { exportTrainingRows } from './exportTrainingRows.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
@@ -37,6 +39,7 @@ import { listDriftReports } from './listDriftReports.js';
 import { listKnowledgeGaps } from './listKnowledgeGaps.js';
 import { listQueries } from './listQueries.js';
 import { listReviews } from './listReviews.js';
+import type { PseudonymOf } from './pseudonym.js';
 import { recordDecision } from './recordDecision.js';
 import { releaseRequest } from './releaseRequest.js';
 import { reserveRequest } from './reserveRequest.js';
@@ -53,6 +56,7 @@ interface Parts {
   readonly cache: Cache;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
+  readonly pseudonymOf: PseudonymOf;
   readonly embedder: Embedder;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
   /** Share of all messages that chance takes before a person. */
@@ -64,7 +68,7 @@ interface Parts {
 const newLabelId = (): string => `lbl_${uuidv7()}`;
 
 /** The services of this process. */
-export const served = ({ store, cache, keys, audit, embedder, inference, reviewSample, driftRule, now }: Parts): Served[] => [
+export const served = ({ store, cache, keys, audit, pseudonymOf, embedder, inference, reviewSample, driftRule, now }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
@@ -92,6 +96,9 @@ export const served = ({ store, cache, keys, audit, embedder, inference, reviewS
     getReview: getReview({ store, keys }),
     claimReview: claimReview({ store, keys, now }),
     resolveReview: resolveReview({ store, keys, audit, inference, now, newLabelId }),
+  }),
+  serve(TrainingServiceDefinition, {
+    exportTrainingRows: exportTrainingRows({ store, keys, audit, inference, pseudonymOf, now }),
   }),
   serve(AuditServiceDefinition, {
     listAuditRecords: listAuditRecords({ store }),

@@ -9,6 +9,7 @@ import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_ser
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import { connect } from '../../lib/client.js';
 import type { ConfigOf } from '../../lib/config.js';
 import type { GatewayConfig } from './config.js';
@@ -27,6 +28,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     knowledge: connect(KnowledgeServiceDefinition, passedOn),
     feedback: connect(FeedbackServiceDefinition, passedOn),
     reviews: connect(ReviewServiceDefinition, passedOn),
+    training: connect(TrainingServiceDefinition, passedOn),
     audit: connect(AuditServiceDefinition, passedOn),
     customers: connect(CustomerServiceDefinition, passedOn),
     analytics: connect(AnalyticsServiceDefinition, passedOn),

@@ -6,6 +6,7 @@ import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_ser
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
+import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import type { Served } from '../../lib/server.js';
 import type { Connections } from './connections.js';
 import { eraseSpooled } from './eraseSpooled.js';
@@ -18,6 +19,7 @@ export const passedOn = (to: Connections, spool: Spool): Served[] => [
   forward(KnowledgeServiceDefinition, to.knowledge.client),
   forward(FeedbackServiceDefinition, to.feedback.client),
   forward(ReviewServiceDefinition, to.reviews.client, { resolveReview: maskEditedReply }),
+  forward(TrainingServiceDefinition, to.training.client),
   forward(AuditServiceDefinition, to.audit.client),
   forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
   forward(AnalyticsServiceDefinition, to.analytics.client),

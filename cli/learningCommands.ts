@@ -1,0 +1,47 @@
+import { type Command, Option } from 'commander';
+import type { Environment } from '../lib/config.js';
+import { instant } from './commandArguments.js';
+import { exportTraining } from './exportTraining.js';
+import { train } from './train.js';
+
+interface Commands {
+  /** Makes a subcommand. */
+  readonly command: (name: string, summary: string, description: string, ...examples: string[]) => Command;
+  /** For commands that leave nothing behind. */
+  readonly finish: (work: Promise<number>) => Promise<void>;
+  /** For commands that have something to close. */
+  readonly finishClosing: (work: (signal: AbortSignal) => Promise<number>) => Promise<void>;
+  readonly env: Environment;
+}
+
+/** The commands by which the models learn. */
+export function addLearningCommands({ command, finish, finishClosing, env }: Commands): void {
+  command(
+    'train',
+    'train a label space of your own',
+    'Trains a label space on your own rows, on the trunk of the shipped bundle, and prints the folder of the new bundle. Ten rows a label do. Needs no mesh.',
+    'train --data theirs.csv --space theirs',
+    'train --data theirs.csv --space theirs --fine-tune --held held.csv',
+  )
+    .requiredOption('--data <file>', 'CSV with the columns "text" and "label"; rows labelled out_of_scope show what belongs to none')
+    .requiredOption('--space <name>', 'its name: small letters, digits and "-"')
+    .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
+    .option('--held <file>', 'rows to report figures on, never trained on')
+    .option('--base <dir>', 'the bundle whose trunk is used (default: models/default)')
+    .option('--out <dir>', 'folder of the new bundle (default: .cache/bundles/<name>)')
+    .option('--license <name>', 'licence of your rows, for the model card')
+    .action((options) => finishClosing((signal) => train(options, env, signal)));
+
+  command(
+    'export-training',
+    'write what people labelled as training rows',
+    'Writes the messages of a mesh on this machine that people labelled: train.csv, calibration.csv with the fair sample, and provenance.json.',
+    'export-training --space support --out labelled/',
+    'export-training --space support --out labelled/ --since 30d --drawn random',
+  )
+    .requiredOption('--space <name>', 'label space that the messages were read in')
+    .requiredOption('--out <dir>', 'folder of the files; those of the same names are replaced')
+    .option('--since <time>', 'only labels since a day such as 2026-11-01, or for so long, such as 30d', instant)
+    .addOption(new Option('--drawn <how>', 'only labels of messages that came before a person so').choices(['random', 'chosen']))
+    .action((options) => finish(exportTraining(options, env)));
+}
