@@ -13,6 +13,7 @@ import { AuditServiceDefinition } from '../gen/replymesh/v1/audit_service.js';
 import { CustomerServiceDefinition } from '../gen/replymesh/v1/customer_service.js';
 import { FeedbackServiceDefinition } from '../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../gen/replymesh/v1/knowledge_service.js';
+import { ModelMonitoringServiceDefinition } from '../gen/replymesh/v1/model_monitoring_service.js';
 import { ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
 import { ReviewServiceDefinition } from '../gen/replymesh/v1/review_service.js';
@@ -38,6 +39,7 @@ export interface Answers {
   readonly customers?: Partial<Handlers<typeof CustomerServiceDefinition>>;
   readonly reviews?: Partial<Handlers<typeof ReviewServiceDefinition>>;
   readonly training?: Partial<Handlers<typeof TrainingServiceDefinition>>;
+  readonly monitoring?: Partial<Handlers<typeof ModelMonitoringServiceDefinition>>;
   readonly analytics?: Partial<Handlers<typeof AnalyticsServiceDefinition>>;
 }
 
@@ -124,6 +126,7 @@ function startUpstream(answers: Answers, seen: Metadata[]) {
     serve(CustomerServiceDefinition, withDefaults(CustomerServiceDefinition, answers.customers)),
     serve(ReviewServiceDefinition, withDefaults(ReviewServiceDefinition, answers.reviews)),
     serve(TrainingServiceDefinition, withDefaults(TrainingServiceDefinition, answers.training)),
+    serve(ModelMonitoringServiceDefinition, withDefaults(ModelMonitoringServiceDefinition, answers.monitoring)),
     serve(AnalyticsServiceDefinition, withDefaults(AnalyticsServiceDefinition, answers.analytics)),
   ]);
 }
