@@ -23,6 +23,52 @@ export const protobufPackage = "replymesh.inference.v1";
 
 export const protobufFileName = "replymesh/inference/v1/inference_service.proto";
 
+/** What a name is of. */
+export enum NameKind {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED = 0,
+  /** PERSON - A person. */
+  PERSON = 1,
+  /** PLACE - A place: a country, a city, a street, an address. */
+  PLACE = 2,
+  /** ORGANIZATION - An organisation. */
+  ORGANIZATION = 3,
+}
+
+export function nameKindFromJSON(object: any): NameKind {
+  switch (object) {
+    case 0:
+    case "NAME_KIND_UNSPECIFIED":
+      return NameKind.UNSPECIFIED;
+    case 1:
+    case "NAME_KIND_PERSON":
+      return NameKind.PERSON;
+    case 2:
+    case "NAME_KIND_PLACE":
+      return NameKind.PLACE;
+    case 3:
+    case "NAME_KIND_ORGANIZATION":
+      return NameKind.ORGANIZATION;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum NameKind");
+  }
+}
+
+export function nameKindToJSON(object: NameKind): string {
+  switch (object) {
+    case NameKind.UNSPECIFIED:
+      return "NAME_KIND_UNSPECIFIED";
+    case NameKind.PERSON:
+      return "NAME_KIND_PERSON";
+    case NameKind.PLACE:
+      return "NAME_KIND_PLACE";
+    case NameKind.ORGANIZATION:
+      return "NAME_KIND_ORGANIZATION";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum NameKind");
+  }
+}
+
 /** Request of Predict. */
 export interface PredictRequest {
   /** The text, personal data masked. Longer ones than the bundle's `max_tokens` are cut. */
@@ -39,6 +85,18 @@ export interface PredictRequest {
   includeMemberVotes: boolean;
   /** Most intents to return; 5 when 0. */
   intentLimit: number;
+  /** Whether the answer holds the names that the text holds. The whole text is read for that, however long. */
+  findNames: boolean;
+}
+
+/** A part of the text that names somebody or something. */
+export interface NameSpan {
+  /** What it is a name of. */
+  kind: NameKind;
+  /** Where it begins, in UTF-16 code units from the text's begin. */
+  start: number;
+  /** Where it ends: of the first code unit behind it. */
+  end: number;
 }
 
 /** Answer of Predict. */
@@ -83,6 +141,10 @@ export interface PredictResponse {
   truncated: boolean;
   /** What made the embedding, lower-case hexadecimal: only embeddings of one encoder may be compared. Bundles with the same trunk share it. */
   encoderDigest: string;
+  /** The names, when asked for, in order and apart from each other; none where the bundle cannot tell. */
+  names: NameSpan[];
+  /** Whether names were looked for: asked for, and the bundle can tell. */
+  namesRead: boolean;
 }
 
 /** Request of Embed. */
@@ -133,6 +195,7 @@ function createBasePredictRequest(): PredictRequest {
     includeEmbedding: false,
     includeMemberVotes: false,
     intentLimit: 0,
+    findNames: false,
   };
 }
 
@@ -155,6 +218,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     }
     if (message.intentLimit !== 0) {
       writer.uint32(48).int32(message.intentLimit);
+    }
+    if (message.findNames !== false) {
+      writer.uint32(56).bool(message.findNames);
     }
     return writer;
   },
@@ -220,6 +286,14 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.intentLimit = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.findNames = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -256,6 +330,11 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.intent_limit)
         ? globalThis.Number(object.intent_limit)
         : 0,
+      findNames: isSet(object.findNames)
+        ? globalThis.Boolean(object.findNames)
+        : isSet(object.find_names)
+        ? globalThis.Boolean(object.find_names)
+        : false,
     };
   },
 
@@ -279,6 +358,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.intentLimit !== 0) {
       obj.intentLimit = Math.round(message.intentLimit);
     }
+    if (message.findNames !== false) {
+      obj.findNames = message.findNames;
+    }
     return obj;
   },
 
@@ -295,6 +377,108 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.includeEmbedding = object.includeEmbedding ?? false;
     message.includeMemberVotes = object.includeMemberVotes ?? false;
     message.intentLimit = object.intentLimit ?? 0;
+    message.findNames = object.findNames ?? false;
+    return message;
+  },
+};
+
+function createBaseNameSpan(): NameSpan {
+  return { kind: 0, start: 0, end: 0 };
+}
+
+export const NameSpan: MessageFns<NameSpan> = {
+  encode(message: NameSpan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.start !== 0) {
+      writer.uint32(16).int32(message.start);
+    }
+    if (message.end !== 0) {
+      writer.uint32(24).int32(message.end);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NameSpan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNameSpan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.start = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.end = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NameSpan {
+    return {
+      kind: isSet(object.kind) ? nameKindFromJSON(object.kind) : 0,
+      start: isSet(object.start) ? globalThis.Number(object.start) : 0,
+      end: isSet(object.end) ? globalThis.Number(object.end) : 0,
+    };
+  },
+
+  toJSON(message: NameSpan): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = nameKindToJSON(message.kind);
+    }
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NameSpan>): NameSpan {
+    return NameSpan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NameSpan>): NameSpan {
+    const message = createBaseNameSpan();
+    message.kind = object.kind ?? 0;
+    message.start = object.start ?? 0;
+    message.end = object.end ?? 0;
     return message;
   },
 };
@@ -316,6 +500,8 @@ function createBasePredictResponse(): PredictResponse {
     tokenCount: 0,
     truncated: false,
     encoderDigest: "",
+    names: [],
+    namesRead: false,
   };
 }
 
@@ -369,6 +555,12 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     }
     if (message.encoderDigest !== "") {
       writer.uint32(122).string(message.encoderDigest);
+    }
+    for (const v of message.names) {
+      NameSpan.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.namesRead !== false) {
+      writer.uint32(136).bool(message.namesRead);
     }
     return writer;
   },
@@ -516,6 +708,22 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.encoderDigest = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.names.push(NameSpan.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.namesRead = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -579,6 +787,14 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         : isSet(object.encoder_digest)
         ? globalThis.String(object.encoder_digest)
         : "",
+      names: globalThis.Array.isArray(object?.names)
+        ? object.names.map((e: any) => NameSpan.fromJSON(e))
+        : [],
+      namesRead: isSet(object.namesRead)
+        ? globalThis.Boolean(object.namesRead)
+        : isSet(object.names_read)
+        ? globalThis.Boolean(object.names_read)
+        : false,
     };
   },
 
@@ -629,6 +845,12 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.encoderDigest !== "") {
       obj.encoderDigest = message.encoderDigest;
     }
+    if (message.names?.length) {
+      obj.names = message.names.map((e) => NameSpan.toJSON(e));
+    }
+    if (message.namesRead !== false) {
+      obj.namesRead = message.namesRead;
+    }
     return obj;
   },
 
@@ -662,6 +884,8 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.tokenCount = object.tokenCount ?? 0;
     message.truncated = object.truncated ?? false;
     message.encoderDigest = object.encoderDigest ?? "";
+    message.names = object.names?.map((e) => NameSpan.fromPartial(e)) || [];
+    message.namesRead = object.namesRead ?? false;
     return message;
   },
 };
