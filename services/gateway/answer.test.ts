@@ -12,6 +12,7 @@ const prediction = {
   intents: [{ label: 'track_refund', score: 0.99 }],
   confidence: 0.99,
   priority: { level: PriorityLevel.NORMAL, score: 0.5, reasons: [] },
+  names: [],
 } as unknown as PredictResponse;
 const policy = Policy.fromPartial({ defaultMode: IntentMode.AUTO, maxPredictionSetAuto: 1, escalateFromPriority: PriorityLevel.URGENT });
 

@@ -16,8 +16,12 @@ import type { Within } from '../../lib/call.js';
 import { log } from '../../lib/log.js';
 import type { Accepted } from './accept.js';
 import { type DecisionEvidence, decide, type Verdict } from './decide.js';
+<<<<<<< HEAD
 import { inputsOf } from './inputs.js';
 import { restore } from './mask.js';
+=======
+import { restore, unmasked } from './mask.js';
+>>>>>>> b166f93 (Tag names in the shipped bundle, and mask them before a message is kept, searched or written about)
 import type { Record } from './record.js';
 import { type Stopwatch, startStopwatch } from './stopwatch.js';
 import { summarise } from './summary.js';
@@ -40,16 +44,22 @@ export type Tell = (event: QueryEvent) => void;
  */
 export async function answer(parts: Parts, accepted: Accepted, within: Within, tell?: Tell): Promise<Query> {
   const watch = startStopwatch(() => performance.now());
-  const message = { text: accepted.masked.text, customerId: accepted.request.customerId, labelSpace: accepted.request.labelSpace };
+  const message = { masked: accepted.masked, customerId: accepted.request.customerId, labelSpace: accepted.request.labelSpace };
   const found = await understand(parts.sources, message, within, watch);
   const wanted = decide(evidenceOf(found), parts.policy);
   const understood = assemble(accepted, found, wanted, undefined, parts.policy, watch);
   tell?.({ $case: 'accepted', value: { id: accepted.id } });
   tell?.({ $case: 'understood', value: understood });
+<<<<<<< HEAD
   const finish = async (): Promise<Finished> => {
     const written = await reply(parts.generator, accepted, found, wanted, within, watch, tell);
     const decision = assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
     return { decision, transcript: written.result.transcript };
+=======
+  const finish = async (): Promise<Decision> => {
+    const written = await reply(parts.generator, found, wanted, within, watch, tell);
+    return assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
+>>>>>>> b166f93 (Tag names in the shipped bundle, and mask them before a message is kept, searched or written about)
   };
   const { decision, transcript } = await finish().catch((error: unknown) => {
     if (!tell) throw error;
@@ -75,19 +85,18 @@ interface Finished {
 
 async function reply(
   generator: GeneratorClient,
-  accepted: Accepted,
   found: Understanding,
   wanted: Verdict,
   within: Within,
   watch: Stopwatch,
   tell?: Tell,
 ): Promise<Written> {
-  const request = toGenerate(accepted.masked.text, found, wanted);
+  const request = toGenerate(found, wanted);
   const writing = write(generator, request, tell !== undefined, { ...within, deadline: withReserve(within) });
   for (let index = 0; ; index += 1) {
     const next = await watch.time('generationUs', () => writing.next());
     if (next.done) return next.value;
-    tell?.({ $case: 'sentence', value: { index, text: restore(next.value, accepted.masked.originals) } });
+    tell?.({ $case: 'sentence', value: { index, text: restore(next.value, found.masked.originals) } });
   }
 }
 
@@ -166,7 +175,7 @@ const evidenceRecord = ({ context, prediction, passages }: Understanding, result
 export const unfinished = (understood: Decision): Decision =>
   understood.action === Action.ESCALATE ? understood : { ...understood, action: Action.DRAFT, reason: DecisionReason.INCOMPLETE_REPLY };
 
-const recordOf = (accepted: Accepted, { prediction }: Understanding, decision: Decision): Query => ({
+const recordOf = (accepted: Accepted, { prediction, masked }: Understanding, decision: Decision): Query => ({
   id: accepted.id,
   createTime: accepted.acceptedAt,
   requestId: accepted.requestId,
@@ -175,11 +184,12 @@ const recordOf = (accepted: Accepted, { prediction }: Understanding, decision: D
   channel: accepted.request.channel,
   // The one that was used, when the caller left it to the mesh.
   labelSpace: prediction?.labelSpace || accepted.request.labelSpace,
-  text: accepted.masked.text,
+  text: masked.text,
   decision,
 });
 
 /** The decision for the caller: what was masked on the way in is restored in the reply. */
-export function forCaller(decision: Decision, { masked }: Accepted): Decision {
-  return decision.reply ? { ...decision, reply: { ...decision.reply, text: restore(decision.reply.text, masked.originals) } } : decision;
+export function forCaller({ text, decision }: Query, { masked }: Accepted): Decision {
+  const { reply } = decision!;
+  return reply ? { ...decision!, reply: { ...reply, text: restore(reply.text, unmasked(masked, text)) } } : decision!;
 }

@@ -16,6 +16,7 @@ export interface Masked {
 
 // The parts are bounded, so that no text makes the search slow.
 const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
 
 const findEmails = (text: string): Span[] => [...text.matchAll(EMAIL)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
@@ -40,7 +41,6 @@ const OF_NAME: Readonly<Record<NameKind, string>> = {
   [Name.PERSON]: 'NAME',
   [Name.PLACE]: 'PLACE',
   [Name.ORGANIZATION]: 'ORGANIZATION',
-  [Name.UNRECOGNIZED]: 'NAME',
 };
 
 interface Finding extends Span {
@@ -61,29 +61,54 @@ export function mask(text: string): Masked {
 export function maskNames(masked: Masked, names: readonly NameSpan[]): Masked {
   if (names.length === 0) return masked;
   const placeholders = [...masked.text.matchAll(PLACEHOLDER)];
-  const findings = names.flatMap(({ kind, start, end }) =>
-    apart({ start, end }, placeholders).map((span) => ({ ...span, kind: OF_NAME[kind] })),
-  );
+  const there = placeholders.map(({ 0: { length }, index }) => ({ start: index, end: index + length }));
+  const findings = names.flatMap((name) => outside(name, there).map((span) => ({ ...span, kind: OF_NAME[name.kind] })));
   return replaced(masked, findings, new Set(placeholders.map(([placeholder]) => placeholder)));
 }
 
-/** What is personal by its form, in order. Findings that overlap become one, of the surer kind, so that no rest of one stays. */
-function byForm(text: string): Finding[] {
-  const found = KINDS.flatMap(([kind, find], rank) => find(text).map((span) => ({ ...span, kind, rank })));
-  const spans: (Finding & { rank: number })[] = [];
-  for (const span of found.sort((a, b) => a.start - b.start)) {
-    const last = spans.at(-1);
-    if (last === undefined || last.end <= span.start) spans.push(span);
-    else spans.splice(-1, 1, { ...(last.rank <= span.rank ? last : span), start: last.start, end: Math.max(last.end, span.end) });
-  }
-  return spans;
+/**
+ * What `nameless`, made of `masked` by `maskNames`, hides beside it: a stored record says no more than that.
+ * `restore(nameless, unmasked(masked, nameless))` is the whole text, as long as `nameless` was made of it.
+ */
+export function unmasked(masked: Masked, nameless: string): ReadonlyMap<string, string> {
+  const originals = new Map(masked.originals);
+  const placeholders = [...nameless.matchAll(PLACEHOLDER)];
+  let at = 0;
+  placeholders.forEach(({ 0: placeholder, index }, i) => {
+    const before = i === 0 ? 0 : placeholders[i - 1]!.index + placeholders[i - 1]![0].length;
+    at += index - before;
+    if (masked.text.startsWith(placeholder, at)) {
+      at += placeholder.length;
+      return;
+    }
+    const known = originals.get(placeholder);
+    const next = placeholders[i + 1];
+    const between = nameless.slice(index + placeholder.length, next?.index);
+    const until = next && masked.text.includes(next[0]) ? between + next[0] : between;
+    const end = known !== undefined ? at + known.length : next ? masked.text.indexOf(until, at + 1) : masked.text.length - between.length;
+    if (end < at) return;
+    originals.set(placeholder, masked.text.slice(at, end));
+    at = end;
+  });
+  return originals;
 }
 
-/** The parts of a span between placeholders, as far as there is a letter or digit in them. */
-function apart(span: Span, placeholders: readonly RegExpExecArray[]): Span[] {
-  const within = placeholders.filter(({ index, 0: { length } }) => index < span.end && index + length > span.start);
-  const starts = [span.start, ...within.map(({ index, 0: { length } }) => index + length)];
-  const ends = [...within.map(({ index }) => index), span.end];
+/** What is personal by its form, in order. Of a finding that overlaps a surer one the rest goes too. */
+function byForm(text: string): Finding[] {
+  const sure: Finding[] = [];
+  for (const [kind, find] of KINDS) {
+    for (const span of find(text)) {
+      for (const part of outside(span, sure)) if (LETTER_OR_DIGIT.test(text.slice(part.start, part.end))) sure.push({ ...part, kind });
+    }
+  }
+  return sure.sort((one, other) => one.start - other.start);
+}
+
+/** The parts of a span that no other covers. */
+function outside(span: Span, others: readonly Span[]): Span[] {
+  const within = others.filter((other) => other.start < span.end && span.start < other.end).sort((one, other) => one.start - other.start);
+  const starts = [span.start, ...within.map(({ end }) => end)];
+  const ends = [...within.map(({ start }) => start), span.end];
   return starts.map((start, i) => ({ start, end: ends[i]! })).filter(({ start, end }) => start < end);
 }
 

@@ -13,11 +13,13 @@ const SEARCHED_CHARS = 1000;
 /** What may be a number of those runs beyond: telling takes too long, so that all of it goes. E.164 has 15 digits at most. */
 const ANY_NUMBER = /(?<!\p{Nd})[+(]{0,2}\p{Nd}(?:[\p{Zs}\p{Pd}\t()./~]{0,3}\p{Nd}){6,14}(?!\p{Nd})/gu;
 /** Digits in groups, as numbers are written in countries whose plans nobody named: "60-56-85-91", "(99) 645-791", "0490 75 40 81". */
-const IN_GROUPS = /(?<![\p{L}\p{N}$€£#/.,-])\+?(?:\(\d{1,5}\)|\d{1,6})(?:[ .-]{1,2}\d{2,6}){1,6}(?![\p{L}\p{N}/:]|[.,-]\d|[ ]?[%$€£])/gu;
+const IN_GROUPS = /(?<![\p{L}\p{N}$€£#/.,-])\+?(?:\(\d{1,5}\)|\d{1,6})(?:[ .-]{1,2}\d{2,8}){1,6}(?![\p{L}\p{N}/:]|[.,-]\d|[ ]?[%$€£])/gu;
 const DATE =
   /\b(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\b\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d\b|\b(?:19|20)\d\d ?[-–] ?(?:19|20)\d\d\b/;
-/** An amount with its thousands parted. */
+/** An amount with its thousands parted, or a number of which the text says that it is one to call. */
 const THOUSANDS = /^\d{1,3}(?:[ .]\d{3})+$/;
+const CALLED = /\b(?:phone|tel|telephone|mobile|cell|fax|call|text|whatsapp)\b[^\d\n]{0,20}$/i;
+const SEEN_BEFORE = 30;
 
 /** Telephone numbers: those that the plan of the United States or of the country code knows, and what is written like one. Fast on any text. */
 export function findPhoneNumbers(text: string): Span[] {
@@ -42,8 +44,9 @@ const numberLike = (run: string, index: number): Span[] =>
 
 const inGroups = (text: string): Span[] =>
   [...text.matchAll(IN_GROUPS)]
-    .filter(({ 0: number }) => {
+    .filter(({ 0: number, index }) => {
       const digits = number.match(DIGIT)!.length;
-      return digits >= FEWEST_DIGITS && digits <= MOST_DIGITS && !DATE.test(number) && !THOUSANDS.test(number);
+      if (digits < FEWEST_DIGITS || digits > MOST_DIGITS || DATE.test(number)) return false;
+      return !THOUSANDS.test(number) || CALLED.test(text.slice(Math.max(0, index - SEEN_BEFORE), index));
     })
     .map(({ 0: number, index }) => ({ start: index, end: index + number.length }));

@@ -19,7 +19,7 @@ export async function answerWhole(parts: QueryParts, request: ProcessQueryReques
   await parts.takeAllowance(within.principal);
   const accepted = accept(request, requestId);
   const query = await parts.once(accepted, within, () => answer(parts, accepted, within));
-  return forCaller(query.decision!, accepted);
+  return forCaller(query, accepted);
 }
 
 export const processQuery =

@@ -32,7 +32,7 @@ export const streamQuery = (parts: QueryParts & { afterwards: Afterwards }): Han
       const query = await result;
       if (!begun) yield { event: { $case: 'accepted', value: { id: query.id } } };
       begun = true;
-      yield { event: { $case: 'decision', value: forCaller(query.decision!, accepted) } };
+      yield { event: { $case: 'decision', value: forCaller(query, accepted) } };
     } catch (error) {
       if (!begun) throw error;
       yield { event: { $case: 'error', value: failureMessage(error, 'StreamQuery', call.deadline) } };

@@ -1,9 +1,11 @@
 import type { ContextServiceDefinition, GetContextResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import type { InferenceServiceDefinition, PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { BehaviouralFeatures } from '../../gen/replymesh/type/v1/customer.js';
 import { Degradation } from '../../gen/replymesh/type/v1/decision.js';
 import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import type { Within } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import { type Masked, maskNames } from './mask.js';
 import { share } from './share.js';
 import type { Stopwatch } from './stopwatch.js';
 
@@ -17,6 +19,8 @@ export interface Understanding {
   readonly context: GetContextResponse | undefined;
   readonly prediction: PredictResponse | undefined;
   readonly passages: readonly Passage[];
+  /** The message as it was read, its names masked too where the models could tell them. */
+  readonly masked: Masked;
   readonly degraded: readonly Degradation[];
 }
 
@@ -32,7 +36,7 @@ const SEARCH_SHARE = 0.3;
 /** Looks the customer up, runs the models with what the customer's behaviour says, and searches with the embedding they give. */
 export async function understand(
   { context, inference }: Sources,
-  message: { text: string; customerId: string; labelSpace: string },
+  message: { masked: Masked; customerId: string; labelSpace: string },
   within: Within,
   watch: Stopwatch,
 ): Promise<Understanding> {
@@ -47,21 +51,17 @@ export async function understand(
       .getContext({ customerId: message.customerId }, { within: share(within, CONTEXT_SHARE) })
       .catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
   );
-  const prediction = await watch.time('inferenceUs', () =>
-    inference
-      .predict(
-        { text: message.text, labelSpace: message.labelSpace, features: known?.features, includeEmbedding: true },
-        { within: share(within, INFERENCE_SHARE) },
-      )
-      .catch(orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
+  const found = await watch.time('inferenceUs', () =>
+    read(inference, message, known?.features, share(within, INFERENCE_SHARE)).catch(orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
   );
   // Without models a person answers, who searches better than the bare words would.
-  if (!prediction) return { context: known, prediction, passages: [], degraded };
-  const found = await watch.time('searchUs', () =>
+  if (!found) return { context: known, prediction: undefined, passages: [], masked: message.masked, degraded };
+  const { prediction, masked } = found;
+  const articles = await watch.time('searchUs', () =>
     context
       .searchKnowledge(
         {
-          text: message.text,
+          text: masked.text,
           embedding: prediction.embedding,
           encoderDigest: prediction.encoderDigest,
           audience: Audience.PUBLIC,
@@ -72,5 +72,19 @@ export async function understand(
       )
       .catch(orDegrade(Degradation.KNOWLEDGE_UNAVAILABLE)),
   );
-  return { context: known, prediction, passages: found?.passages ?? [], degraded };
+  return { context: known, prediction, passages: articles?.passages ?? [], masked, degraded };
+}
+
+/** Models that meet a name read the message once more without it: what is kept, searched and written about holds none. */
+async function read(
+  inference: Sources['inference'],
+  { masked, labelSpace }: { masked: Masked; labelSpace: string },
+  features: BehaviouralFeatures | undefined,
+  within: Within,
+): Promise<{ prediction: PredictResponse; masked: Masked }> {
+  const asked = { labelSpace, features, includeEmbedding: true };
+  const first = await inference.predict({ ...asked, text: masked.text, findNames: true }, { within });
+  if (first.names.length === 0) return { prediction: first, masked };
+  const nameless = maskNames(masked, first.names);
+  return { prediction: await inference.predict({ ...asked, text: nameless.text }, { within }), masked: nameless };
 }

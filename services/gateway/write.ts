@@ -15,8 +15,8 @@ export interface Written {
 /** What the customer reads when not even the generator answers. It promises nothing but a person. */
 const HOLDING_TEXT = 'Thank you for your message. A colleague will read it and answer you.';
 
-export const toGenerate = (text: string, found: Understanding, verdict: Verdict): GenerateRequest => ({
-  text,
+export const toGenerate = (found: Understanding, verdict: Verdict): GenerateRequest => ({
+  text: found.masked.text,
   // What is out of scope has no right label: the likeliest one would suggest what nobody asked for.
   intent: verdict.reason === DecisionReason.OUT_OF_SCOPE ? '' : (found.prediction?.intents[0]?.label ?? ''),
   action: verdict.action,

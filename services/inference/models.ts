@@ -7,11 +7,7 @@ import type { Bundle } from './bundle.js';
 import { declaredFile, readBundleFile } from './bundleFile.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
-<<<<<<< HEAD
-=======
-import { TEXT_FEATURES } from './features.js';
 import { NAMES_INPUT } from './manifest.js';
->>>>>>> ef71719 (Find names in the pass that reads a message, and mask more kinds of numbers by their form)
 import { type Company, probe } from './probe.js';
 
 /** What comes of one row. */
@@ -21,7 +17,7 @@ export interface RowResult {
   readonly evidence: SpaceEvidence | undefined;
   /** Pooled probabilities of the `sentiment` space; absent when the bundle has none or only embeddings were asked for. */
   readonly sentiment: Float64Array | undefined;
-  /** Class of each token of the batch's width for the tagger of names, 0 for none; absent when no row asked for names. */
+  /** Class of each of its tokens for the tagger of names, 0 for none; absent when no row asked for names. */
   readonly nameClasses: Uint8Array | undefined;
 }
 
@@ -92,7 +88,7 @@ export async function openModels(bundle: BundleFiles, known?: Company): Promise<
       embedding: embeddings.slice(row * manifest.embeddingWidth, (row + 1) * manifest.embeddingWidth),
       evidence: evidence?.[row],
       sentiment: sentiment?.[row]?.probabilities,
-      nameClasses: nameClasses?.slice(row * batch.width, (row + 1) * batch.width),
+      nameClasses: nameClasses?.slice(row * batch.width, row * batch.width + batch.lengths[row]!),
     }));
   };
   const company = known ?? (await probe(bundle, runBatch));

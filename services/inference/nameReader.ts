@@ -3,7 +3,7 @@ import type { NameSpan } from '../../gen/replymesh/inference/v1/inference_servic
 import { NameKind } from '../../gen/replymesh/inference/v1/inference_service.js';
 import type { NameTagger } from '../../gen/replymesh/type/v1/bundle.js';
 import type { Tokenize } from './tokenizer.js';
-import { shapeIds, type Word, wordsOf } from './words.js';
+import { shapeIds, shapeOf, type Word, wordsOf } from './words.js';
 
 /** A part of a text as the tagger of names reads it. */
 export interface NamePart {
@@ -80,21 +80,29 @@ const KINDS: Readonly<Record<string, NameKind>> = {
   ORGANIZATION: NameKind.ORGANIZATION,
 };
 
-/** The names of a text: words of one kind that stand next to each other are one. @param classes of each part's tokens, 0 for no name */
+/**
+ * The names of a text: words of one kind that stand next to each other are one, without signs at its ends, which name nothing.
+ * @param classes of each part's tokens, 0 for no name
+ */
 export function nameSpans({ words, parts }: NameText, classes: readonly Uint8Array[], kinds: NameTagger['kinds']): NameSpan[] {
-  const spans: NameSpan[] = [];
+  const runs: { kind: NameKind; words: Word[] }[] = [];
   let lastWord = -2;
   parts.forEach(({ firsts }, part) => {
     for (const { token, word } of firsts) {
       const found = classes[part]![token]!;
       if (found === 0) continue;
       const kind = KINDS[kinds[found - 1]!]!;
-      const { start, end } = words[word]!;
-      const last = spans.at(-1);
-      if (last?.kind === kind && lastWord === word - 1) last.end = end;
-      else spans.push({ kind, start, end });
+      const last = runs.at(-1);
+      if (last?.kind === kind && lastWord === word - 1) last.words.push(words[word]!);
+      else runs.push({ kind, words: [words[word]!] });
       lastWord = word;
     }
   });
-  return spans;
+  return runs.flatMap(({ kind, words: run }) => {
+    const first = run.find(namesSomething);
+    const last = run.findLast(namesSomething);
+    return first && last ? [{ kind, start: first.start, end: last.end }] : [];
+  });
 }
+
+const namesSomething = ({ text }: Word): boolean => shapeOf(text) !== 'sign';

@@ -34,6 +34,7 @@ const batch = (): Batch => ({
   ids: new Int32Array(8).fill(101),
   lengths: new Int32Array([8]),
   seeds: new Uint32Array(4),
+  shapes: undefined,
   texts: undefined,
   votes: false,
 });

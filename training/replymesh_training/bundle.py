@@ -16,7 +16,7 @@ from replymesh_training.evaluate import Calibration
 from replymesh_training.rated_sentences import fetch, rated_sentences
 from replymesh_training.rows import NATURAL, Source, in_scope
 
-VERSION = "2.2.0"
+VERSION = "2.3.0"
 
 KINDS = {
     "minilm": "MODEL_KIND_DISTILBERT",
@@ -39,12 +39,14 @@ SOURCES = {
     "clinc150": ("CC BY 3.0", "Larson et al. 2019, oos-eval data_full.json"),
     "banking77": ("CC BY 4.0", "Casanueva et al. 2020, PolyAI task-specific-datasets"),
     "rated-sentences": ("MIT", "Hutto and Gilbert 2014, sentences with ratings in the source distribution of vaderSentiment"),
+    "pii-synthetic": ("MIT", "Microsoft, presidio-research synth_dataset_v2"),
+    "made-names": ("Apache-2.0", "Made by template for Replymesh, with names of Faker (MIT)"),
     "natural-wording": ("Apache-2.0", "Written for Replymesh"),
 }
 """Licence and attribution by data set."""
 
 
-def _provenance(name: str, path: Path, rows: int) -> dict[str, str]:
+def provenance(name: str, path: Path, rows: int) -> dict[str, str]:
     """One file's entry. rows: as many of it as training or calibration read."""
     license_name, attribution = SOURCES[name]
     entry = {"name": f"{name}/{path.name}", "license": license_name, "attribution": attribution}
@@ -55,18 +57,18 @@ def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[st
     """Every file that training or calibration of a space read."""
     folder = data / source.folder
     names = ["train", "valid"] if source.valid_share is None else ["train"]
-    found = [_provenance(source.folder, folder / f"{name}.csv", len(in_scope(read_rows(folder / f"{name}.csv")))) for name in names]
+    found = [provenance(source.folder, folder / f"{name}.csv", len(in_scope(read_rows(folder / f"{name}.csv")))) for name in names]
     if source.natural_repeats:
         path = NATURAL / "natural-train.csv"
-        found.append(_provenance("natural-wording", path, len(read_rows(path))))
+        found.append(provenance("natural-wording", path, len(read_rows(path))))
     if source.rated:
-        found.append(_provenance("rated-sentences", fetch(), len(rated_sentences(fetch()))))
+        found.append(provenance("rated-sentences", fetch(), len(rated_sentences(fetch()))))
     for name in source.neutral:
         path = data / name / "train.csv"
-        found.append(_provenance(name, path, min(source.neutral_rows, len(in_scope(read_rows(path))))))
+        found.append(provenance(name, path, min(source.neutral_rows, len(in_scope(read_rows(path))))))
     for name in source.foreign:
         path = data / name / "train.csv"
-        found.append(_provenance(name, path, min(config.most_foreign, len(in_scope(read_rows(path))))))
+        found.append(provenance(name, path, min(config.most_foreign, len(in_scope(read_rows(path))))))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _KINDS = {
@@ -82,9 +82,20 @@ def _space(space: Mapping[str, Any]) -> list[str]:
     shown = {key: value for key, value in space["metrics"].items() if ".with" not in key and not key.startswith("left_out.")}
     lines += ["| figure | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(shown.items())]
-    lines += ["", "| data | rows used | licence | attribution |", "| --- | --- | --- | --- |"]
-    lines += [f"| {d['name']} | {d['rows']} | {d['license']} | {d.get('attribution', '')} |" for d in space["data"]]
-    return [*lines, ""]
+    return [*lines, "", *_data(space["data"]), ""]
+
+
+def _names(tagger: Mapping[str, Any]) -> list[str]:
+    lines = ["## Names", "", "A small head on the shared lower layers says of each word whether it names a person, a place or an organisation, so that it can be masked."]
+    lines += ["`recall`: spans whose every letter is masked; `precision`: spans masked that touch a true one; `f2` weighs recall twice (van Rijsbergen 1979).", ""]
+    lines += ["| figure | value |", "| --- | --- |"]
+    lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(tagger["metrics"].items())]
+    return [*lines, "", *_data(tagger["data"]), ""]
+
+
+def _data(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["| data | rows used | licence | attribution |", "| --- | --- | --- | --- |"]
+    return lines + [f"| {d['name']} | {d['rows']} | {d['license']} | {d.get('attribution', '')} |" for d in entries]
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -110,4 +121,6 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     ]
     for space in manifest["spaces"]:
         lines += _space(space)
+    if "names" in manifest:
+        lines += _names(manifest["names"])
     return "\n".join(lines).rstrip() + "\n"

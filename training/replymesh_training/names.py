@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from replymesh_training.export import to_onnx
 from replymesh_training.names_text import KINDS, Tagged
 from replymesh_training.tokens import batches_by_length
 from replymesh_training.words import SHAPE_IDS, Word, pieces_of, words_of
-from tokenizers import Tokenizer
 
 CLASSES = 1 + len(KINDS)
 """Class 0 names nobody."""
@@ -37,7 +37,8 @@ class NamesConfig:
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
-    shape_dropout: float = 0.05
+    shape_dropout: float = 0.05  # share of the rows that are read as if nobody knew how they are written
+    smoothing: float = 0.02
     seed: int = 0
 
 
@@ -46,6 +47,7 @@ class Tagger(nn.Module):
 
     def __init__(self, encoder_width: int, config: NamesConfig) -> None:
         super().__init__()
+        self.encoder_width = encoder_width
         self.seen = nn.Linear(encoder_width, config.width)
         self.shape = nn.Embedding(SHAPE_IDS, config.width)
         self.norm = nn.LayerNorm(config.width)
@@ -113,7 +115,16 @@ def spans_of(text: str, seen: Read, chosen: Sequence[int]) -> list[tuple[int, in
             else:
                 found.append((word.start, word.end, kind))
             last = place
-    return found
+    return [span for span in (trimmed(text, *span) for span in found) if span[0] < span[1]]
+
+
+def trimmed(text: str, start: int, end: int, kind: str) -> tuple[int, int, str]:
+    """Without signs at its ends, which name nothing."""
+    while start < end and not text[start].isalnum():
+        start += 1
+    while start < end and not text[end - 1].isalnum():
+        end -= 1
+    return start, end, kind
 
 
 def held_out(template: str) -> bool:
@@ -149,9 +160,8 @@ def _batch(rows: Sequence[Read], hidden: Sequence[np.ndarray], indices: Sequence
     return states, mask, shapes
 
 
-def fit(rows: Sequence[Read], hidden: Sequence[np.ndarray], wanted: Sequence[Sequence[int]], weights: np.ndarray, config: NamesConfig,
-        report: Callable[[str], None]) -> Tagger:  # fmt: skip
-    """A tagger of these rows."""
+def fit(rows: Sequence[Read], hidden: Sequence[np.ndarray], wanted: Sequence[Sequence[int]], config: NamesConfig, report: Callable[[str], None]) -> Tagger:
+    """A tagger of these rows; `wanted` as `targets` gives it."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     tagger = Tagger(hidden[0].shape[1], config)
@@ -172,15 +182,13 @@ def fit(rows: Sequence[Read], hidden: Sequence[np.ndarray], wanted: Sequence[Seq
             aim = torch.full(mask.shape, -100)
             for n, i in enumerate(indices):
                 aim[n, : len(wanted[i])] = torch.tensor(wanted[i])
-            losses = nn.functional.cross_entropy(logits.flatten(0, 1), aim.flatten(), ignore_index=-100, label_smoothing=0.02, reduction="none").view_as(aim)
-            scale = torch.tensor(weights[indices], dtype=torch.float32)[:, None]
-            loss = (losses * scale).sum() / ((aim >= 0) * scale).sum()
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), aim.flatten(), ignore_index=-100, label_smoothing=config.smoothing)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(tagger.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            total += float(loss)
+            total += loss.item()
         report(f"names: epoch {epoch + 1} of {config.epochs}, loss {total / len(groups_of):.4f}")
     return tagger.eval()
 
@@ -198,7 +206,7 @@ def scores(tagger: Tagger, rows: Sequence[Read], hidden: Sequence[np.ndarray]) -
 
 def graph(tagger: Tagger) -> onnx.ModelProto:
     """hidden, attention_mask, word_shapes → names.logits."""
-    width = tagger.seen.in_features
+    width = tagger.encoder_width
     example = {
         "hidden": torch.randn(2, 9, width), "attention_mask": torch.ones(2, 9, dtype=torch.int64), "word_shapes": torch.ones(2, 9, dtype=torch.int64),
     }  # fmt: skip

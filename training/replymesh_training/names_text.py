@@ -13,10 +13,10 @@ from faker import Faker
 
 from replymesh_training.data import Row
 
-KINDS = ("NAME", "PLACE", "ORGANIZATION")
+KINDS = ("PERSON", "PLACE", "ORGANIZATION")
 """What is tagged: people, places with their addresses, and organisations."""
 
-OF_TYPE = {"PERSON": "NAME", "GPE": "PLACE", "STREET_ADDRESS": "PLACE", "ZIP_CODE": "PLACE", "ORGANIZATION": "ORGANIZATION"}
+OF_TYPE = {"PERSON": "PERSON", "GPE": "PLACE", "STREET_ADDRESS": "PLACE", "ZIP_CODE": "PLACE", "ORGANIZATION": "ORGANIZATION"}
 """Kinds by the types of the annotated sentences."""
 
 MASKED = {"EMAIL_ADDRESS": "EMAIL", "PHONE_NUMBER": "PHONE", "CREDIT_CARD": "CARD", "US_SSN": "SSN", "IBAN_CODE": "IBAN"}
@@ -132,7 +132,7 @@ class Maker:
         draw = self.random
         fake = self.fakers[draw.choice(self.weighted)]
         if slot in "nfl":
-            return "NAME", self._name(fake, slot)
+            return "PERSON", self._name(fake, slot)
         if slot == "t":
             return "", draw.choice(TITLES)
         if slot == "p":
@@ -223,7 +223,7 @@ class Maker:
 
 def of_row(row: Row) -> Tagged:
     """A row of the intent sets; its people and places are marked where the set names them."""
-    kind = {"person_name": "NAME", "delivery_city": "PLACE", "delivery_country": "PLACE"}.get(row.entity_type)
+    kind = {"person_name": "PERSON", "delivery_city": "PLACE", "delivery_country": "PLACE"}.get(row.entity_type)
     at = row.text.find(row.entity_value) if kind else -1
     return Tagged(row.text, () if kind is None or at < 0 else ((at, at + len(row.entity_value), kind),))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replymesh_training import bundle, manifest, reference, stages
+from replymesh_training import bundle, manifest, names, names_bundle, reference, stages
 from replymesh_training.byte_encoder import train_tokenizer
 from replymesh_training.calibrated import calibrated
 from replymesh_training.checkpoints import open_byte_start
@@ -101,6 +101,13 @@ def run_pipeline(
     spaces = dict(sorted((old | made).items(), key=lambda item: order.get(item[0], len(order))))
     time = datetime.fromtimestamp(int(last), UTC).isoformat().replace("+00:00", "Z")
     with tempfile.TemporaryDirectory() as folder:
-        content = bundle.assemble(Path(folder), trunk, byte_tokenizer, spaces, config, run.width, time)
-        bundle.swap_in(Path(folder), out)
+        whole = Path(folder) / "whole"
+        whole.mkdir()
+        content = bundle.assemble(whole, trunk, byte_tokenizer, spaces, config, run.width, time)
+        if not config.quick and (data / names_bundle.ANNOTATED).is_dir():
+            named = Path(folder) / "named"
+            named.mkdir()
+            content = names_bundle.add_names(whole, data, named, names_bundle.Rows(), names.NamesConfig(seed=config.seed), report)
+            whole = named
+        bundle.swap_in(whole, out)
     return content
