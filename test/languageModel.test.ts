@@ -25,10 +25,20 @@ describe('with a language model of the operator’s own', () => {
   });
 
   it('personal data never reaches it', async () => {
-    await ask('How long does delivery take? My e-mail is zanzi@mail.example.com');
+    await ask('This is Ingrid Solberg. How long does delivery take? My e-mail is zanzi@mail.example.com');
     const sent = JSON.stringify(llm.requests.at(-1)!.body.messages);
-    expect(sent).toContain('My e-mail is {{EMAIL_1}}');
-    expect(sent).not.toMatch(/zanzi/);
+    expect(sent).toContain('This is {{NAME_1}}. How long does delivery take? My e-mail is {{EMAIL_1}}');
+    expect(sent).not.toMatch(/zanzi|Ingrid|Solberg/);
+  });
+
+  it('what was masked for it is restored for the customer alone, also when the same request comes again', async () => {
+    llm.script({ chunks: ['You asked about order {{ORDER_1}}, {{NAME_1}}.'] });
+    const question = 'This is Ingrid Solberg. How long does delivery of order 4711-22 take?';
+    const first = await ask(question, { requestId: 'llm-2' });
+    expect(first.reply?.text).toContain('You asked about order 4711-22, Ingrid Solberg.');
+    expect((await ask(question, { requestId: 'llm-2' })).reply?.text).toBe(first.reply?.text);
+    const { query } = await t.queries.getQuery({ id: first.id });
+    expect(query?.decision?.reply?.text).toContain('You asked about order {{ORDER_1}}, {{NAME_1}}.');
   });
 
   it('one request is one call of it, however often it is sent', async () => {

@@ -18,9 +18,12 @@ describe('one message', () => {
   it('is understood and answered with its evidence', async () => {
     const question = 'Where is my refund? I returned the jacket two weeks ago.';
     // Right after the start articles are found by their words alone, and by meaning a moment later.
-    const sources = async () => (await ask(question, { customerId: 'cus_ada' })).reply?.citations.length;
+    let decision!: Decision;
+    const sources = async () => {
+      decision = await ask(question, { customerId: 'cus_ada' });
+      return decision.reply?.citations.length;
+    };
     await expect.poll(sources, { timeout: 30_000 }).toBeGreaterThan(0);
-    const decision = await ask(question, { customerId: 'cus_ada' });
     expect(decision.intents[0]?.label).toBe('track_refund');
     expect(decision.confidence).toBeGreaterThan(0.5);
     expect(decision.uncertainty?.samples).toBe(30);
@@ -53,6 +56,13 @@ describe('one message', () => {
     const { query } = await t.queries.getQuery({ id: decision.id });
     expect(query?.text).toBe('My e-mail is {{EMAIL_1}}, where is my refund?');
     expect(query?.decision?.action).toBe(decision.action);
+  });
+
+  it('is kept without the names and numbers in it', async () => {
+    const { id } = await ask('Hi, this is Krisztina Horváth from Lisbon. Where is the refund of order NW-10482?', { customerId: 'cus_ada' });
+    expect((await t.queries.getQuery({ id })).query?.text).toBe(
+      'Hi, this is {{NAME_1}} from {{PLACE_1}}. Where is the refund of order {{ORDER_1}}?',
+    );
   });
 
   it('gives one reply, however often the same request is sent', async () => {

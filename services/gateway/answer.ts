@@ -16,12 +16,8 @@ import type { Within } from '../../lib/call.js';
 import { log } from '../../lib/log.js';
 import type { Accepted } from './accept.js';
 import { type DecisionEvidence, decide, type Verdict } from './decide.js';
-<<<<<<< HEAD
 import { inputsOf } from './inputs.js';
-import { restore } from './mask.js';
-=======
 import { restore, unmasked } from './mask.js';
->>>>>>> b166f93 (Tag names in the shipped bundle, and mask them before a message is kept, searched or written about)
 import type { Record } from './record.js';
 import { type Stopwatch, startStopwatch } from './stopwatch.js';
 import { summarise } from './summary.js';
@@ -50,16 +46,10 @@ export async function answer(parts: Parts, accepted: Accepted, within: Within, t
   const understood = assemble(accepted, found, wanted, undefined, parts.policy, watch);
   tell?.({ $case: 'accepted', value: { id: accepted.id } });
   tell?.({ $case: 'understood', value: understood });
-<<<<<<< HEAD
   const finish = async (): Promise<Finished> => {
-    const written = await reply(parts.generator, accepted, found, wanted, within, watch, tell);
+    const written = await reply(parts.generator, found, wanted, within, watch, tell);
     const decision = assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
     return { decision, transcript: written.result.transcript };
-=======
-  const finish = async (): Promise<Decision> => {
-    const written = await reply(parts.generator, found, wanted, within, watch, tell);
-    return assemble(accepted, found, decide(evidenceOf(found, written), parts.policy), written, parts.policy, watch);
->>>>>>> b166f93 (Tag names in the shipped bundle, and mask them before a message is kept, searched or written about)
   };
   const { decision, transcript } = await finish().catch((error: unknown) => {
     if (!tell) throw error;

@@ -79,7 +79,13 @@ async function again(
   const context = degraded.includes(Degradation.CONTEXT_UNAVAILABLE)
     ? undefined
     : { known: true, profile: inputs.customer, interactions: inputs.interactions, features: recorded.evidence?.features };
-  const found: Understanding = { context, prediction, passages: now.passages, degraded };
+  const found: Understanding = {
+    context,
+    prediction,
+    passages: now.passages,
+    masked: { text: query!.text, originals: new Map() },
+    degraded,
+  };
   const replayed = await decidedAgain(parts.generator, query!, found, inputs, call);
   return compared(recorded, replayed, differences(recorded, replayed));
 }
@@ -113,7 +119,7 @@ async function decidedAgain(
   const { reply, degraded } = query.decision!;
   // Where a reply was never finished, there is nothing of it to make again.
   if (!reply) return unfinished(assemble(query, found, wanted, undefined, policy, NO_TIME));
-  const request = { ...toGenerate(query.text, found, wanted), replay: { transcript: inputs.transcript } };
+  const request = { ...toGenerate(found, wanted), replay: { transcript: inputs.transcript } };
   const written: Written = degraded.includes(Degradation.GENERATOR_UNAVAILABLE)
     ? withoutGenerator(request, reply.origin === ReplyOrigin.UNSPECIFIED ? reply.text : '')
     : wrote(await generator.generate(request, { within }));

@@ -23,7 +23,7 @@ export interface NameText {
 
 /** Pieces of one word that are read; a name has fewer. The same in training (`words.py`). */
 const MOST_PIECES = 12;
-/** Words before a part that it reads again, so that none stands without what comes before it. */
+/** Words beside those that matter that are read too: a name is told by what stands around it. */
 const OVERLAP_WORDS = 8;
 /** Words whose pieces are kept, so that the common ones are cut once. */
 const KEPT_WORDS = 20_000;
@@ -44,17 +44,26 @@ export function nameReader(tokenize: Tokenize, maxTokens: number): ReadNames {
 
   return (text) => {
     const words = wordsOf(text);
+    const mayName = wordsThatMayName(text, words);
+    if (!mayName.includes(true)) return { words, parts: [] };
     const pieces = words.map(({ text: word }) => cut(word));
+    // A text that fits is read whole, as the models read it.
+    const fits = pieces.reduce((sum, { length }) => sum + length, 2) <= maxTokens;
+    const runs = fits ? [{ begin: 0, end: words.length }] : runsAround(mayName);
+    return { words, parts: runs.flatMap((run) => partsOf(words, pieces, run)) };
+  };
+
+  function partsOf(words: readonly Word[], pieces: readonly (readonly number[])[], run: { begin: number; end: number }): NamePart[] {
     const parts: NamePart[] = [];
-    for (let begin = 0; begin < words.length; ) {
-      const from = parts.length === 0 ? begin : Math.max(0, begin - OVERLAP_WORDS);
+    for (let begin = run.begin; begin < run.end; ) {
+      const from = parts.length === 0 ? begin : Math.max(run.begin, begin - OVERLAP_WORDS);
       let end = from;
-      for (let tokens = 2; end < words.length && tokens + pieces[end]!.length <= maxTokens; end += 1) tokens += pieces[end]!.length;
+      for (let tokens = 2; end < run.end && tokens + pieces[end]!.length <= maxTokens; end += 1) tokens += pieces[end]!.length;
       parts.push(partOf(words, pieces, { from, begin, end }));
       begin = end;
     }
-    return { words, parts };
-  };
+    return parts;
+  }
 
   /** The words from `from` to `end`; what is before `begin` is there for those behind it alone. */
   function partOf(
@@ -72,6 +81,33 @@ export function nameReader(tokenize: Tokenize, maxTokens: number): ReadNames {
     }
     return { ids: Int32Array.of(...ids, last), shapes: Int32Array.of(...shapes, 0), firsts };
   }
+}
+
+/** Something masked, which names nobody any more. */
+const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
+
+/** Whether each word may be part of a name: it has a letter, and is not part of something masked. */
+function wordsThatMayName(text: string, words: readonly Word[]): boolean[] {
+  const masked = [...text.matchAll(PLACEHOLDER)].values();
+  let next = masked.next().value;
+  return words.map(({ start, text: word }) => {
+    while (next && next.index + next[0].length <= start) next = masked.next().value;
+    return !(next && next.index <= start) && /\p{L}/u.test(word);
+  });
+}
+
+/** What of a long text is worth reading: the words that may name somebody, with some on both sides. */
+function runsAround(mayName: readonly boolean[]): { begin: number; end: number }[] {
+  const runs: { begin: number; end: number }[] = [];
+  mayName.forEach((may, word) => {
+    if (!may) return;
+    const begin = Math.max(0, word - OVERLAP_WORDS);
+    const end = Math.min(mayName.length, word + OVERLAP_WORDS + 1);
+    const last = runs.at(-1);
+    if (last && last.end >= begin) last.end = end;
+    else runs.push({ begin, end });
+  });
+  return runs;
 }
 
 const KINDS: Readonly<Record<string, NameKind>> = {

@@ -21,6 +21,13 @@ _OWN = (
 )
 
 
+_NAMES = (
+    "A small head on the shared lower layers says of each word whether it names a person, a place or an organisation, so that it can be masked.",
+    "`recall`: spans whose every letter is masked; `precision`: masked spans that touch a true one; `f2` weighs recall twice (van Rijsbergen 1979).",
+    "`test.*` are figures on annotated sentences of templates that no row it learned from is of.",
+)
+
+
 def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
 
@@ -86,8 +93,7 @@ def _space(space: Mapping[str, Any]) -> list[str]:
 
 
 def _names(tagger: Mapping[str, Any]) -> list[str]:
-    lines = ["## Names", "", "A small head on the shared lower layers says of each word whether it names a person, a place or an organisation, so that it can be masked."]
-    lines += ["`recall`: spans whose every letter is masked; `precision`: spans masked that touch a true one; `f2` weighs recall twice (van Rijsbergen 1979).", ""]
+    lines = ["## Names", "", *_NAMES, ""]
     lines += ["| figure | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {_number(value)} |" for name, value in sorted(tagger["metrics"].items())]
     return [*lines, "", *_data(tagger["data"]), ""]

@@ -21,8 +21,6 @@ from replymesh_training.words import SHAPE_IDS, Word, pieces_of, words_of
 CLASSES = 1 + len(KINDS)
 """Class 0 names nobody."""
 
-CLS, SEP = "[CLS]", "[SEP]"
-
 
 @dataclass(frozen=True)
 class NamesConfig:
@@ -83,7 +81,7 @@ def read(tokenizer: Tokenizer, text: str, max_tokens: int) -> Read:
     words = words_of(text)
     pieces = pieces_of(tokenizer, text, words)
     most = max_tokens - 2
-    first, last = tokenizer.token_to_id(CLS), tokenizer.token_to_id(SEP)
+    first, last = tokenizer.encode("").ids
     ids, shapes, places = (list(part[:most]) for part in (pieces.ids, pieces.shapes, pieces.words))
     return Read([first, *ids, last], [0, *shapes, 0], [-1, *places, -1], words)
 
@@ -147,7 +145,7 @@ def hidden_of(trunk: onnxruntime.InferenceSession, rows: Sequence[Read], batch: 
     return [o for o in out if o is not None]
 
 
-def _batch(rows: Sequence[Read], hidden: Sequence[np.ndarray], indices: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+def _batch(rows: Sequence[Read], hidden: Sequence[np.ndarray], indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     longest = max(len(rows[i].ids) for i in indices)
     states = torch.zeros(len(indices), longest, hidden[0].shape[1])
     mask = torch.zeros(len(indices), longest, dtype=torch.int64)
@@ -172,7 +170,7 @@ def fit(rows: Sequence[Read], hidden: Sequence[np.ndarray], wanted: Sequence[Seq
     steps = config.epochs * -(-len(rows) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 10, pct_start=0.1)
     for epoch in range(config.epochs):
-        groups_of = list(batches_by_length([len(r.ids) + rng.integers(3) for r in rows], config.batch))
+        groups_of = list(batches_by_length([len(r.ids) + int(rng.integers(3)) for r in rows], config.batch))
         rng.shuffle(groups_of)
         total = 0.0
         for indices in groups_of:

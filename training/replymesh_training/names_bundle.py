@@ -15,8 +15,8 @@ import torch
 from tokenizers import Tokenizer
 
 from replymesh_training import bundle, card, export, manifest, names
-from replymesh_training.data import DataError, read_rows, sha256_of
-from replymesh_training.names_text import KINDS, Maker, Tagged, of_row, plain, read_annotated
+from replymesh_training.data import DataError, read_rows
+from replymesh_training.names_text import KINDS, WORDS, Maker, Tagged, of_row, read_annotated
 from replymesh_training.serve import open_session
 from replymesh_training.tokens import load_tokenizer
 
@@ -52,7 +52,7 @@ def rows_of(data: Path, rows: Rows, seed: int) -> tuple[list[Tagged], list[Tagge
     learned += [maker.around(draw.choice(every)) for _ in range(rows.around)]
     for one in sets:
         learned += [maker.restyled(row) for row in draw.sample(one, min(rows.plain, len(one)))]
-    learned += [*plain()] * rows.plain_repeats
+    learned += maker.plain() * rows.plain_repeats
     return learned, [row for template, row in annotated if names.held_out(template)]
 
 
@@ -82,7 +82,7 @@ def figures(rows: Sequence[Tagged], found: Sequence[Sequence[tuple[int, int, str
         for start, end, kind in spans:
             count[kind, "found"] += 1
             count[kind, "right"] += any(start < last and first < end for first, last, _ in row.spans)
-    result = {}
+    result: dict[str, float] = {}
     for kind in KINDS:
         recall = count[kind, "masked"] / max(1, count[kind, "true"])
         precision = count[kind, "right"] / max(1, count[kind, "found"])
@@ -122,9 +122,7 @@ def make_names(folder: Path, base: Path, data: Path, content: Mapping[str, Any],
     annotated = data / ANNOTATED / "sentences.jsonl"
     entries = [bundle.provenance(ANNOTATED, annotated, sum(not names.held_out(template) for template, _ in read_annotated(annotated)))]
     entries += [bundle.provenance(name, data / name / "train.csv", len(read_rows(data / name / "train.csv"))) for name in PLAIN_SETS]
-    made = Path(__file__).with_name("names_text.py")
-    license_name, attribution = bundle.SOURCES["made-names"]
-    entries.append({"name": "made-names", "license": license_name, "attribution": attribution, "rows": str(rows.carried + rows.around), "sha256": sha256_of(made)})
+    entries.append(bundle.provenance("made-names", WORDS, rows.carried + rows.around))
     return {
         "stage": {"name": "names", "file": GRAPH, "inputs": ["hidden", "attention_mask", "word_shapes"], "outputs": ["names.logits"]},
         "logitsTensor": "names.logits",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,65 +40,10 @@ LOCALES = {
 }  # fmt: skip
 """Faker's locales by how often each is drawn."""
 
-CITIES = (
-    "London,Paris,Berlin,Madrid,Rome,Vienna,Lisbon,Dublin,Athens,Warsaw,Prague,Budapest,Stockholm,Oslo,Copenhagen,Helsinki,Brussels,Amsterdam,Munich,Hamburg,"
-    "Frankfurt,Cologne,Milan,Naples,Turin,Barcelona,Valencia,Seville,Lyon,Marseille,Nice,Zurich,Geneva,Manchester,Liverpool,Leeds,Glasgow,Edinburgh,Cardiff,"
-    "Belfast,Bristol,New York,Los Angeles,Chicago,Houston,Phoenix,Philadelphia,San Antonio,San Diego,Dallas,San Jose,Austin,San Francisco,Seattle,Denver,"
-    "Boston,Detroit,Nashville,Memphis,Portland,Las Vegas,Baltimore,Atlanta,Miami,Oakland,Minneapolis,Cleveland,New Orleans,Tampa,Pittsburgh,Toronto,Montreal,"
-    "Vancouver,Ottawa,Calgary,Mexico City,Guadalajara,Bogota,Lima,Santiago,Buenos Aires,Sao Paulo,Rio de Janeiro,Brasilia,Cairo,Lagos,Nairobi,Accra,"
-    "Johannesburg,Cape Town,Casablanca,Tunis,Istanbul,Ankara,Dubai,Abu Dhabi,Doha,Riyadh,Tel Aviv,Jerusalem,Tehran,Baghdad,Karachi,Lahore,Mumbai,Delhi,"
-    "Bangalore,Chennai,Kolkata,Hyderabad,Dhaka,Colombo,Kathmandu,Bangkok,Hanoi,Ho Chi Minh City,Jakarta,Manila,Kuala Lumpur,Singapore,Hong Kong,Shanghai,"
-    "Beijing,Shenzhen,Taipei,Seoul,Busan,Tokyo,Osaka,Kyoto,Sydney,Melbourne,Brisbane,Perth,Auckland,Wellington,USA,UK,U.S.,the Netherlands,England,Scotland,"
-    "Wales,Texas,California,Florida,Ohio,Nevada,Bavaria,Catalonia,Brooklyn,Queens,Soho,Kenosha,Reykjavik,Kyiv,Moscow,Bucharest,Sofia,Zagreb,Belgrade"
-).split(",")
-FIRMS = (
-    "Acme,Globex,Initech,Northwind,Contoso,Umbrella Corp,Stark Industries,Wayne Enterprises,Credit Karma,Deloitte,Siemens,Bosch,Lufthansa,Deutsche Bahn,"
-    "Vodafone,Unilever,Nestle,Barclays,HSBC,Lloyds,Nationwide,Wells Fargo,Bank of America,Chase,Citibank,Santander,Commerzbank,ING,Revolut,Monzo,Costco,"
-    "Walmart,Target,Best Buy,Home Depot,Tesco,Aldi,Lidl,Ikea,Zara,Nike,Adidas,Samsung,Sony,Toyota,Ford,Boeing,Airbus,FedEx,Hermes,Greenpeace,Oxfam,"
-    "Red Cross,Unicef,Harvard,Stanford University,University of Oslo,Oxford University,St. Mary's Hospital,Mayo Clinic,Berlin Philharmonic,Royal Opera House,"
-    "Propublica,Reuters,New York Times,The Guardian,BBC,CNN,NASA,Interpol,World Bank,United Nations,Microsoft,Oracle,Intel,Spotify,Netflix,Uber,Airbnb"
-).split(",")
-PEOPLES = (
-    "English,German,French,Spanish,Italian,Dutch,Polish,Czech,Hungarian,Finnish,Swedish,Norwegian,Danish,Portuguese,Turkish,Romanian,Croatian,Slovenian,Estonian,"
-    "Icelandic,Irish,Indonesian,Vietnamese,Russian,Greek,Japanese,Chinese,Korean,Arabic,Hindi,Mandarin,American,British,Canadian,Mexican,Indian,Cambodian,African"
-).split(",")
-TITLES = ("Mr.", "Mrs.", "Ms.", "Miss", "Dr.", "Prof.", "Mr", "Mrs", "Ms", "Dr", "Sir", "Herr", "Frau")
-
-CARRIERS = """
-My name is {n}|I am {n}|I'm {n}|This is {n}|this is {f} speaking|{n} here|My name's {f}|Hi, {f} here.|it's {f}|Hello, my name is {n} and I need help|You are talking to {n}
-name: {n}|Name: {n}\nAddress: {a}|Full name: {n}|first name: {f}|Last name {l}|surname is {l}|My last name is {l}|my first name is {f}
-Customer: {f}|Account holder: {n}|account holder is {n}|The account is under {n}|It should be under the name of {n}|registered to {n}|in the name of {n}|the card is in {n}'s name
-The name on the card is {n}|name on the account: {n}|cardholder {n}|My name is misspelled, it should be {n}|please change the name to {n}|it says {n} but I am {n}
-I spoke to {f} yesterday|I talked with {n} from your team|your colleague {f} told me to write|can I speak to {f}?|{f} promised me a refund|I was helped by {n}|Agent {f} hung up on me
-Is {f} in today?|please forward this to {n}|Please ask {f} to call me back|I want to talk to {t} {l}|{t} {l} said it was fine|who is {n}?|I have an appointment with {t} {l}|Thanks {f}!
-Dear {f},|Hi {f},|Hello {t} {l},|Hey {f}|Dear {t} {n},|Good morning {f}!|Thank you, {n}|Regards, {n}|Best, {f}|Kind regards,\n{n}|Sincerely,\n{n}|Cheers, {f}|Yours, {f} {l}|- {f}|Love, {f}
-my husband {f} ordered it|my wife {f} is the holder|My son {f} lost his card|my daughter {f} broke it|my mother {n} died last week|{f} and {f} share the account|my friend {f} sent me money
-I sent money to {n} by mistake|I transferred 200 to {n}|the payment went to {n}|the transfer to {n} has not arrived|Payment from {n} is missing|I lent {f} 50 dollars|{n} owes me money
-check my bill from {t} {l}|see the invoice from {n}|I need the bill of {t} {l}|send me the invoice of {n}|I need to see invoices from {t} {l}|find the receipt for {n}|get invoice from {n}
-{n} is the new owner|I authorise {n} to act for me|please add {n} as a user|remove {n} from my account|{n} and I want a joint account|the driver {f} was rude|The courier, {f}, left it outside
-{n} lives at {a}|I moved, my new address is {a}|Ship it to {a}|please deliver to {a}|my address is {a}|Send it to {n}, {a}|the parcel went to {a} instead|billing address: {a}|{n}\n{a}
-change my address to {a}|Where do I update my address to {a}?|I live at {a}|The office is at {a}|We are located at {a}|{o}\n{a}|pick it up at {a}|at the corner of {s} and {s}|I live on {s}
-I live in {p}|I am from {p}|I'm in {p} now|I moved to {p}|do you ship to {p}?|do you deliver to {p}|can I order from {p}?|is there a store in {p}?|I am travelling to {p}
-I am flying from {p} to {p}|my flight to {p} was cancelled|the parcel is stuck in {p}|It was sent from {p}|I will be in {p} next week|I was born in {p}|Are your cards accepted in {p}?|the {p} store
-My card was stolen in {p}|somebody used my card in {p}|I can't withdraw cash in {p}|What are the fees in {p}?|the weather in {p}|hotels in {p}|I'm visiting {p} and {p}|my family in {p}|{p} is lovely
-I work at {o}|I work for {o}|I am writing for {o}|we at {o} need an invoice|{o} is our company|invoice to {o}|I got a job at {o}|I bought it at {o}|{o} charged me twice|my employer is {o}
-{o} says you have the parcel|the transfer from {o}|I have an account at {o}|{o} sent me here|my contract with {o}|Company: {o}|{n}, {o}|{n} from {o}|{n} of {o} called|the {o} office in {p}
-{o} was founded in 1998|{n} is the manager of {o}|{o} is a charity|I study at {o}|{n} joined {o} in 2012|The {o} building|{o}'s customers|a payment to {o} was declined|refund from {o} has not come
-{n} is a great singer|{n}: how are you?\n{f}: fine|{f}: hello|{n} wrote the book|by {n}
-it was {n} who called|I'm looking for {n}|do you know {n}?|who told {f}?|{f}'s order|{n}'s account|{f}'s phone is broken|could you tell {f} that I am late|{f}, please help me|{f} please call me
-I paid on {d}|Date: {d}|it was due on {d}|from {d} to {d}|{d}: nothing came|I ordered it on {d}|When: {d}\nWhere: {p}|I was born on {d}|charged {m} on {d}|the {m} from {d}|{m} is missing
-I was charged {m}|what is {q} times {q}|set it to {q}|I bought {q} of them|{q} days ago|it costs {m} not {m}|turn it up to {q}|divide {q} by {q}|I am {q} years old|at {q}:30|version {q}.{q}
-I speak {x}|I like {x} food|do you answer in {x}?|a {x} restaurant|I am {x}|{x} customers|Please write in {x}|Date: {d}\nName: {n}|{n}, {q} years old, {x}|since {d} I live in {p}
-{w} {w} {w}|I LIKE {w}|{w}, {w} & {w}|my {w} {w}|{w} {w} is broken|{n}\n{w} {w}\n{o}|{n}, {w}|I work as a {w}|{w} and {w}|The {w} of {w}|{w} {w}: {n}|what does {w} mean?|I bought a {w}
-"""  # noqa: E501
-"""`{n}` a name as written, `{f}` a first and `{l}` a last name, `{t}` a title, `{p}` a place, `{a}` an address, `{s}` a street, `{o}` an organisation;
-what names nobody: `{d}` a date, `{m}` an amount, `{q}` a number, `{x}` a language or a people, `{w}` some word."""
-
-BEFORE = ("Hi, this is {n}. ", "Hello, my name is {n}. ", "{f} here. ", "I'm {f}, ", "My name is {n}. ", "Dear {f}, ", "hi {f}, ", "I live in {p}. ", "I'm {n} from {p}. ")
-AFTER = (" Regards, {n}", "\n{f}", " Thanks, {f}", " - {n}", " My name is {n}.", " I am in {p}.", "\n\nBest regards\n{n}\n{a}", " Thanks\n{n}\n{o}", " This is for {n}.")
-PLAIN = ("What are my options?", "Is Apple Pay supported?", "VISA or Mastercard?", "I hate Mondays", "Thanks In Advance", "WHERE IS MY ORDER", "Google Pay top up", "The App Is Broken",
-         "Hello, can you help me?", "I need Help Please", "Dear Team,", "Dear Customer Support", "Hi there", "Good Morning", "My PIN is blocked", "Sent from my iPhone", "Is Black Friday on?",
-         "I paid in EUR and USD", "I Want My Money Back", "It arrived on Tuesday, 3 March", "Can I pay with PayPal?", "Please Cancel My Subscription", "My Gold account", "the Pro plan")  # fmt: skip
+WORDS = Path(__file__).parents[1] / "data" / "names.json"
+"""What messages are made of: `cities`, `firms`, `peoples` and `titles`; `carriers`, messages with slots; what is put `before` and `after` a message; and
+`plain` ones, whose capitals name nobody. Slots: `{n}` a name as written, `{f}` a first and `{l}` a last name, `{t}` a title, `{p}` a place, `{a}` an address,
+`{s}` a street, `{o}` an organisation; what names nobody: `{d}` a date, `{m}` an amount, `{q}` a number, `{x}` a language or a people, `{w}` some word."""
 
 
 class Maker:
@@ -113,7 +57,7 @@ class Maker:
                 self.fakers[name] = Faker(name)
                 self.fakers[name].seed_instance(seed)
         self.weighted = [name for weight, names in LOCALES.items() for name in names for _ in range(weight)]
-        self.carriers = [c.replace("\\n", "\n") for line in CARRIERS.strip().splitlines() for c in line.split("|")]
+        self.words: dict[str, list[str]] = json.loads(WORDS.read_text("utf-8"))
 
     def fill(self, template: str, spans: list[tuple[int, int, str]], offset: int = 0) -> str:
         """The template with its slots filled; where they came to stand is added to `spans`."""
@@ -134,14 +78,14 @@ class Maker:
         if slot in "nfl":
             return "PERSON", self._name(fake, slot)
         if slot == "t":
-            return "", draw.choice(TITLES)
+            return "", draw.choice(self.words["titles"])
         if slot == "p":
-            return "PLACE", draw.choice([draw.choice(CITIES), draw.choice(CITIES), fake.city(), self.fakers["en_US"].country()])
+            return "PLACE", draw.choice([draw.choice(self.words["cities"]), draw.choice(self.words["cities"]), fake.city(), self.fakers["en_US"].country()])
         if slot in "as":
             return "PLACE", self._address(fake, slot == "s")
         if slot in "dmqxw":
             return "", self._other(slot)
-        own = [draw.choice(FIRMS), fake.company(), self.fakers["en_US"].company()]
+        own = [draw.choice(self.words["firms"]), fake.company(), self.fakers["en_US"].company()]
         return "ORGANIZATION", draw.choice(own)
 
     def _other(self, slot: str) -> str:
@@ -157,7 +101,7 @@ class Maker:
         if slot == "q":
             return str(draw.choice([draw.randint(1, 99), draw.randint(1, 9), draw.randint(100, 9999)]))
         if slot == "x":
-            return draw.choice(PEOPLES)
+            return draw.choice(self.words["peoples"])
         word: str = draw.choice([fake.word(), fake.job(), fake.word().title(), fake.bs(), fake.catch_phrase(), fake.job().title()])
         return word
 
@@ -185,7 +129,7 @@ class Maker:
         road = fake.street_name() if draw.random() < 0.6 else self.fakers["en_US"].street_name()
         if street:
             return road
-        number, city = str(draw.randint(1, 29999)), draw.choice([fake.city(), draw.choice(CITIES)])
+        number, city = str(draw.randint(1, 29999)), draw.choice([fake.city(), draw.choice(self.words["cities"])])
         parts = [draw.choice([f"{number} {road}", f"{road} {draw.randint(1, 300)}", fake.street_address().replace("\n", " ")])]
         if draw.random() < 0.4:
             parts.append(draw.choice(["Apt. {}", "Suite {}", "Unit {}", "Floor {}", "apt {}", "# {}"]).format(draw.randint(1, 999)))
@@ -195,23 +139,27 @@ class Maker:
             parts.append(self.fakers["en_US"].country())
         return draw.choice([", ", ", ", "\n", " ", "\n    "]).join(parts)
 
+    def plain(self) -> list[Tagged]:
+        """Messages whose capitals name nobody."""
+        return [Tagged(text, ()) for text in self.words["plain"]]
+
     def carried(self) -> Tagged:
         """A template by itself, or two in a row."""
         spans: list[tuple[int, int, str]] = []
-        text = self.fill(self.random.choice(self.carriers), spans)
+        text = self.fill(self.random.choice(self.words["carriers"]), spans)
         if self.random.random() < 0.25:
             text += self.random.choice([". ", "\n", ", ", " "])
-            text += self.fill(self.random.choice(self.carriers), spans, len(text))
+            text += self.fill(self.random.choice(self.words["carriers"]), spans, len(text))
         return self.restyled(Tagged(text, tuple(spans)))
 
     def around(self, row: Tagged) -> Tagged:
         """A message with somebody's name before or after it."""
         spans: list[tuple[int, int, str]] = []
-        front = self.fill(self.random.choice(BEFORE), spans) if self.random.random() < 0.5 else ""
+        front = self.fill(self.random.choice(self.words["before"]), spans) if self.random.random() < 0.5 else ""
         spans += [(start + len(front), end + len(front), kind) for start, end, kind in row.spans]
         text = front + row.text
         if not front or self.random.random() < 0.2:
-            text += self.fill(self.random.choice(AFTER), spans, len(text))
+            text += self.fill(self.random.choice(self.words["after"]), spans, len(text))
         return self.restyled(Tagged(text, tuple(spans)))
 
     def restyled(self, row: Tagged) -> Tagged:
@@ -248,8 +196,3 @@ def read_annotated(path: Path) -> list[tuple[str, Tagged]]:
         rest = row["text"][at:]
         found.append((template + rest, Tagged(text + rest, tuple(spans))))
     return found
-
-
-def plain() -> Sequence[Tagged]:
-    """Messages whose capitals name nobody."""
-    return [Tagged(text, ()) for text in PLAIN]

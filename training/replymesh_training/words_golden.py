@@ -10,10 +10,13 @@ from replymesh_training.words import shape_id, words_of
 FILE = Path(__file__).parents[1] / "data" / "words-golden.json"
 
 TEXTS = (
-    "", " ", "Hello", "my name is Ada Lovelace", "ADA LOVELACE", "O'Brien's order", "J. R. R. Tolkien", "Jean-Luc  Picard,\tcaptain", "Dear Ms. Okafor,\n\nthanks\n- Tom",
-    "line\r\nline", "paragraph\u2029Next", "Müller-Lüdenscheidt", "cafe\u0301 Zoe\u0308", "Szöllösy Krisztián", "Анна Каренина", "Ἀθῆναι", "東京 太郎", "김민수", "محمد علي",
-    "नरेन्द्र मोदी", "ORDER {{ORDER_1}} of {{EMAIL_1}}", "#A-1234 1.234,56 € 50%", "x1 12 3rd MI6", "McDonald iPhone eBay", "a\u00a0b\u2003c\u3000d\ufeffe", "😀 Tom👍🏽", "ǅ ǆ ß İ ı",
-    "no.space,after;sign", "…", "\u200bzero\u200dwidth", "tab\vform\ffeed", "1st\n2nd\n\n3rd", "ⅷ ½ ²", "_under_score_",
+    "", " ", "Hello", "my name is Ada Lovelace", "ADA LOVELACE", "O'Brien's order", "J. R. R. Tolkien",
+    "Jean-Luc  Picard,\tcaptain", "Dear Ms. Okafor,\n\nthanks\n- Tom", "line\r\nline", "paragraph\u2029Next",
+    "Müller-Lüdenscheidt", "café Zoë", "Szöllösy Krisztián", "Анна Каренина", "Ἀθῆναι", "\u6771\u4eac \u592a\u90ce",
+    "\uae40\ubbfc\uc218", "محمد علي", "नरेन्द्र मोदी", "ORDER {{ORDER_1}} of {{EMAIL_1}}",
+    "#A-1234 1.234,56 \u20ac 50%", "x1 12 3rd MI6", "McDonald iPhone eBay", "a\xa0b\u2003c\u3000d\ufeffe",
+    "\U0001f600 Tom\U0001f44d\U0001f3fd", "ǅ ǆ ß İ ı", "no.space,after;sign", "\u2026", "\u200bzero\u200dwidth",
+    "tab\x0bform\x0cfeed", "1st\n2nd\n\n3rd", "\u2177 \xbd \xb2", "_under_score_",
 )  # fmt: skip
 
 
