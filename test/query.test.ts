@@ -59,7 +59,9 @@ describe('one message', () => {
   });
 
   it('is kept without the names and numbers in it', async () => {
-    const { id } = await ask('Hi, this is Krisztina Horváth from Lisbon. Where is the refund of order NW-10482?', { customerId: 'cus_ada' });
+    const { id } = await ask('Hi, this is Krisztina Horváth from Lisbon. Where is the refund of order NW-10482?', {
+      customerId: 'cus_ada',
+    });
     expect((await t.queries.getQuery({ id })).query?.text).toBe(
       'Hi, this is {{NAME_1}} from {{PLACE_1}}. Where is the refund of order {{ORDER_1}}?',
     );

@@ -144,7 +144,17 @@ const functionFaults = (of: Tree): string[] =>
 
 /** Same arguments, same result: what decides, counts or judges. Time, randomness and identifiers are arguments. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
-  'services/gateway': ['decide', 'mask', 'bankAccounts', 'cardNumbers', 'phoneNumbers', 'summary'],
+  'services/gateway': [
+    'decide',
+    'mask',
+    'bankAccounts',
+    'cardNumbers',
+    'ipAddresses',
+    'phoneNumbers',
+    'referenceNumbers',
+    'socialNumbers',
+    'summary',
+  ],
   'services/inference': [
     'aliases',
     'uncertainty',
