@@ -199,6 +199,7 @@ const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((n
 /** Libraries without I/O, clock or randomness, with the names that may be used of them. */
 const PURE_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'node:crypto': ['createHash'],
+  'node:net': ['isIPv6'],
   'libphonenumber-js/max': ['findPhoneNumbersInText'],
   '@bufbuild/protobuf/wire': ['BinaryReader', 'WireType'],
 };
