@@ -39,6 +39,11 @@ export interface PredictRequest {
   includeMemberVotes: boolean;
   /** Most intents to return; 5 when 0. */
   intentLimit: number;
+  /**
+   * SHA-256 of the manifest of the bundle to run, lower-case hexadecimal; the one that is served when empty. Another one of the models folder is opened for
+   * the first such request, on one thread.
+   */
+  bundleDigest: string;
 }
 
 /** Answer of Predict. */
@@ -133,6 +138,7 @@ function createBasePredictRequest(): PredictRequest {
     includeEmbedding: false,
     includeMemberVotes: false,
     intentLimit: 0,
+    bundleDigest: "",
   };
 }
 
@@ -155,6 +161,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     }
     if (message.intentLimit !== 0) {
       writer.uint32(48).int32(message.intentLimit);
+    }
+    if (message.bundleDigest !== "") {
+      writer.uint32(58).string(message.bundleDigest);
     }
     return writer;
   },
@@ -220,6 +229,14 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.intentLimit = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bundleDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -256,6 +273,11 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.intent_limit)
         ? globalThis.Number(object.intent_limit)
         : 0,
+      bundleDigest: isSet(object.bundleDigest)
+        ? globalThis.String(object.bundleDigest)
+        : isSet(object.bundle_digest)
+        ? globalThis.String(object.bundle_digest)
+        : "",
     };
   },
 
@@ -279,6 +301,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.intentLimit !== 0) {
       obj.intentLimit = Math.round(message.intentLimit);
     }
+    if (message.bundleDigest !== "") {
+      obj.bundleDigest = message.bundleDigest;
+    }
     return obj;
   },
 
@@ -295,6 +320,7 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.includeEmbedding = object.includeEmbedding ?? false;
     message.includeMemberVotes = object.includeMemberVotes ?? false;
     message.intentLimit = object.intentLimit ?? 0;
+    message.bundleDigest = object.bundleDigest ?? "";
     return message;
   },
 };
@@ -1115,7 +1141,7 @@ export const InferenceServiceDefinition = {
     /**
      * Says what a text is about, how sure the models are, and why.
      * The same text, features, tenant and bundle give the same answer.
-     * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+     * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
      */
     predict: {
       name: "Predict",
@@ -1156,7 +1182,7 @@ export interface InferenceServiceImplementation<CallContextExt = {}> {
   /**
    * Says what a text is about, how sure the models are, and why.
    * The same text, features, tenant and bundle give the same answer.
-   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
    */
   predict(request: PredictRequest, context: CallContext & CallContextExt): Promise<DeepPartial<PredictResponse>>;
   /**
@@ -1178,7 +1204,7 @@ export interface InferenceServiceClient<CallOptionsExt = {}> {
   /**
    * Says what a text is about, how sure the models are, and why.
    * The same text, features, tenant and bundle give the same answer.
-   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
    */
   predict(request: DeepPartial<PredictRequest>, options?: CallOptions & CallOptionsExt): Promise<PredictResponse>;
   /**
