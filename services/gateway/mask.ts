@@ -1,9 +1,13 @@
+import { NameKind as Name, type NameKind, type NameSpan } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { findBankAccounts } from './bankAccounts.js';
 import { findCardNumbers } from './cardNumbers.js';
+import { findIpAddresses } from './ipAddresses.js';
 import { findPhoneNumbers } from './phoneNumbers.js';
+import { findOtherNumbers, findReferences } from './referenceNumbers.js';
+import { findSocialNumbers } from './socialNumbers.js';
 import type { Span } from './span.js';
 
-/** A text without structured personal data, and what stood where. */
+/** A text without personal data, and what stood where. */
 export interface Masked {
   readonly text: string;
   /** `{{EMAIL_1}}` → what it stands for. */
@@ -12,29 +16,59 @@ export interface Masked {
 
 // The parts are bounded, so that no text makes the search slow.
 const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
-const IPV4 = /(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.]*\d)/g;
 const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
 
-const matching =
-  (pattern: RegExp) =>
-  (text: string): Span[] =>
-    [...text.matchAll(pattern)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
+const findEmails = (text: string): Span[] => [...text.matchAll(EMAIL)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
 
-/** How each kind is found, the surest first. */
+/** How each kind is found by its form, the surest first. */
 const KINDS = [
-  ['EMAIL', matching(EMAIL)],
+  ['EMAIL', findEmails],
   ['IBAN', findBankAccounts],
   ['CARD', findCardNumbers],
-  ['IP', matching(IPV4)],
+  ['IP', findIpAddresses],
+  ['SSN', findSocialNumbers],
+  ['ORDER', findReferences('ORDER')],
+  ['INVOICE', findReferences('INVOICE')],
+  ['ACCOUNT', findReferences('ACCOUNT')],
+  ['REFERENCE', findReferences('REFERENCE')],
   ['PHONE', findPhoneNumbers],
+  ['NUMBER', findOtherNumbers],
 ] as const;
+
+const OF_NAME: Readonly<Record<NameKind, string>> = {
+  [Name.UNSPECIFIED]: 'NAME',
+  [Name.PERSON]: 'NAME',
+  [Name.PLACE]: 'PLACE',
+  [Name.ORGANIZATION]: 'ORGANIZATION',
+  [Name.UNRECOGNIZED]: 'NAME',
+};
 
 interface Finding extends Span {
   readonly kind: string;
 }
 
-/** Everything personal, in order. Findings that overlap become one, of the surer kind, so that no rest of one stays. */
-function personalSpans(text: string): Finding[] {
+/**
+ * Puts `{{KIND_n}}` in the place of what is personal by its form: e-mail addresses, bank accounts and payment cards with right check digits,
+ * IP addresses, social security numbers, numbers of orders, invoices, accounts and other matters, telephone numbers.
+ * The same value gets the same placeholder; one that the text already holds is never given. `restore(mask(t).text, mask(t).originals) === t`.
+ */
+export function mask(text: string): Masked {
+  const taken = new Set(text.match(PLACEHOLDER) ?? []);
+  return replaced({ text, originals: new Map() }, byForm(text), taken);
+}
+
+/** Masks the names that were found in a text that `mask` gave. What is masked already stays. */
+export function maskNames(masked: Masked, names: readonly NameSpan[]): Masked {
+  if (names.length === 0) return masked;
+  const placeholders = [...masked.text.matchAll(PLACEHOLDER)];
+  const findings = names.flatMap(({ kind, start, end }) =>
+    apart({ start, end }, placeholders).map((span) => ({ ...span, kind: OF_NAME[kind] })),
+  );
+  return replaced(masked, findings, new Set(placeholders.map(([placeholder]) => placeholder)));
+}
+
+/** What is personal by its form, in order. Findings that overlap become one, of the surer kind, so that no rest of one stays. */
+function byForm(text: string): Finding[] {
   const found = KINDS.flatMap(([kind, find], rank) => find(text).map((span) => ({ ...span, kind, rank })));
   const spans: (Finding & { rank: number })[] = [];
   for (const span of found.sort((a, b) => a.start - b.start)) {
@@ -45,30 +79,34 @@ function personalSpans(text: string): Finding[] {
   return spans;
 }
 
-/**
- * Puts `{{KIND_n}}` in the place of e-mail addresses, phone numbers, payment cards and IBANs with right check digits, and IPv4 addresses.
- * The same value gets the same placeholder; one that the text already holds is never given. `restore(mask(t).text, mask(t).originals) === t`.
- */
-export function mask(text: string): Masked {
-  const originals = new Map<string, string>();
-  const taken = new Set(text.match(PLACEHOLDER) ?? []);
+/** The parts of a span between placeholders, as far as there is a letter or digit in them. */
+function apart(span: Span, placeholders: readonly RegExpExecArray[]): Span[] {
+  const within = placeholders.filter(({ index, 0: { length } }) => index < span.end && index + length > span.start);
+  const starts = [span.start, ...within.map(({ index, 0: { length } }) => index + length)];
+  const ends = [...within.map(({ index }) => index), span.end];
+  return starts.map((start, i) => ({ start, end: ends[i]! })).filter(({ start, end }) => start < end);
+}
+
+/** The text with a placeholder for each finding. @param taken placeholders that are not to be given */
+function replaced({ text, originals: before }: Masked, findings: readonly Finding[], taken: ReadonlySet<string>): Masked {
+  const originals = new Map(before);
   const byValue = new Map<string, string>();
   const counts = new Map<string, number>();
   let masked = '';
   let at = 0;
-  for (const span of personalSpans(text)) {
-    const value = text.slice(span.start, span.end);
-    let placeholder = byValue.get(`${span.kind} ${value}`);
+  for (const { kind, start, end } of findings) {
+    const value = text.slice(start, end);
+    let placeholder = byValue.get(`${kind} ${value}`);
     while (!placeholder) {
-      const n = (counts.get(span.kind) ?? 0) + 1;
-      counts.set(span.kind, n);
-      const candidate = `{{${span.kind}_${n}}}`;
+      const n = (counts.get(kind) ?? 0) + 1;
+      counts.set(kind, n);
+      const candidate = `{{${kind}_${n}}}`;
       if (!taken.has(candidate)) placeholder = candidate;
     }
-    byValue.set(`${span.kind} ${value}`, placeholder);
+    byValue.set(`${kind} ${value}`, placeholder);
     originals.set(placeholder, value);
-    masked += text.slice(at, span.start) + placeholder;
-    at = span.end;
+    masked += text.slice(at, start) + placeholder;
+    at = end;
   }
   return { text: masked + text.slice(at), originals };
 }

@@ -6,19 +6,28 @@ const RUN = /[+(]{0,2}\p{Nd}[\p{Nd}\p{Zs}\p{Pd}\t()./~+]{5,}(?<=\p{Nd})(?:[ ,;]{
 const DIGIT = /\p{Nd}/gu;
 /** A number has at least so many digits. */
 const FEWEST_DIGITS = 7;
+/** And at most so many (ITU-T E.164). */
+const MOST_DIGITS = 15;
 /** Characters of such runs that the library looks through: it takes some 20 µs for each, and nothing else runs meanwhile. */
 const SEARCHED_CHARS = 1000;
 /** What may be a number of those runs beyond: telling takes too long, so that all of it goes. E.164 has 15 digits at most. */
 const ANY_NUMBER = /(?<!\p{Nd})[+(]{0,2}\p{Nd}(?:[\p{Zs}\p{Pd}\t()./~]{0,3}\p{Nd}){6,14}(?!\p{Nd})/gu;
+/** Digits in groups, as numbers are written in countries whose plans nobody named: "60-56-85-91", "(99) 645-791", "0490 75 40 81". */
+const IN_GROUPS = /(?<![\p{L}\p{N}$€£#/.,-])\+?(?:\(\d{1,5}\)|\d{1,6})(?:[ .-]{1,2}\d{2,6}){1,6}(?![\p{L}\p{N}/:]|[.,-]\d|[ ]?[%$€£])/gu;
+const DATE =
+  /\b(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\b\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d\b|\b(?:19|20)\d\d ?[-–] ?(?:19|20)\d\d\b/;
+/** An amount with its thousands parted. */
+const THOUSANDS = /^\d{1,3}(?:[ .]\d{3})+$/;
 
-/** Telephone numbers, in the United States without their country code. Fast on any text. */
+/** Telephone numbers: those that the plan of the United States or of the country code knows, and what is written like one. Fast on any text. */
 export function findPhoneNumbers(text: string): Span[] {
   let left = SEARCHED_CHARS;
-  return [...text.matchAll(RUN)].flatMap(({ 0: run, index }) => {
+  const known = [...text.matchAll(RUN)].flatMap(({ 0: run, index }) => {
     if ((run.match(DIGIT)?.length ?? 0) < FEWEST_DIGITS) return [];
     left -= run.length;
     return left >= 0 ? numbersIn(text, index, run.length) : numberLike(run, index);
   });
+  return [...known, ...inGroups(text)];
 }
 
 /** The library sees the characters on both sides too: a number within a word is none. */
@@ -30,3 +39,11 @@ function numbersIn(text: string, index: number, length: number): Span[] {
 
 const numberLike = (run: string, index: number): Span[] =>
   [...run.matchAll(ANY_NUMBER)].map((match) => ({ start: index + match.index, end: index + match.index + match[0].length }));
+
+const inGroups = (text: string): Span[] =>
+  [...text.matchAll(IN_GROUPS)]
+    .filter(({ 0: number }) => {
+      const digits = number.match(DIGIT)!.length;
+      return digits >= FEWEST_DIGITS && digits <= MOST_DIGITS && !DATE.test(number) && !THOUSANDS.test(number);
+    })
+    .map(({ 0: number, index }) => ({ start: index, end: index + number.length }));

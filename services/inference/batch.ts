@@ -10,6 +10,8 @@ export interface Task {
   readonly seed: readonly [number, number, number, number];
   /** Whether every member votes, or only those that count. */
   readonly votes: boolean;
+  /** What the tagger of names reads beside its tokens; absent when no names are asked for. */
+  readonly shapes?: Int32Array;
   /** Whether nobody waits for it, as for one of many passages: it gives way to the others. */
   readonly background: boolean;
 }
@@ -34,6 +36,8 @@ export interface Batch {
   readonly seeds: Uint32Array;
   /** What a space's stages read of the texts beside that; absent when only embeddings are asked for. */
   readonly texts: BatchTexts | undefined;
+  /** What the tagger of names reads beside the tokens, rows × width, padded; absent when no row asks for names. */
+  readonly shapes: Int32Array | undefined;
   /** Whether every member votes, or only those that count. */
   readonly votes: boolean;
 }
@@ -66,10 +70,20 @@ export function batchOf(tasks: readonly Task[], width: number, { padTokenId, byt
       width,
       padTokenId,
     ),
+    shapes: shapesOf(tasks, width),
     seeds: Uint32Array.from(tasks.flatMap((task) => task.seed)),
     texts: space === undefined ? undefined : textsOf(inputs, bytePadTokenId),
   };
 }
+
+const shapesOf = (tasks: readonly Task[], width: number): Int32Array | undefined =>
+  tasks.some(({ shapes }) => shapes)
+    ? filledUp(
+        tasks.map(({ shapes }) => shapes ?? new Int32Array()),
+        width,
+        0,
+      ).ids
+    : undefined;
 
 function textsOf(inputs: readonly TextInputs[], bytePadTokenId: number): BatchTexts {
   const byteRows = inputs.map((i) => i.byteIds);
@@ -100,14 +114,18 @@ function filledUp(rows: readonly Int32Array[], width: number, padTokenId: number
 }
 
 /** The memory of a batch, to hand over to another thread. */
-export const buffersOf = ({ ids, lengths, seeds, texts }: Batch): ArrayBuffer[] =>
-  [ids, lengths, seeds, ...(texts ? [texts.byteIds, texts.byteLengths, texts.ngrams, texts.ngramCounts, texts.features] : [])].map(
-    (array) => array.buffer as ArrayBuffer,
-  );
+export const buffersOf = ({ ids, lengths, seeds, shapes, texts }: Batch): ArrayBuffer[] =>
+  [
+    ids,
+    lengths,
+    seeds,
+    ...(shapes ? [shapes] : []),
+    ...(texts ? [texts.byteIds, texts.byteLengths, texts.ngrams, texts.ngramCounts, texts.features] : []),
+  ].map((array) => array.buffer as ArrayBuffer);
 
 /** The rows of a batch, as often as asked for. */
 export function repeated(batch: Batch, times: number): Batch {
-  const { ids, lengths, seeds, texts } = batch;
+  const { ids, lengths, seeds, shapes, texts } = batch;
   const again = <A extends Int32Array | Uint32Array | Float32Array>(array: A): A => {
     const all = new (array.constructor as new (length: number) => A)(array.length * times);
     for (let turn = 0; turn < times; turn++) all.set(array, turn * array.length);
@@ -118,6 +136,7 @@ export function repeated(batch: Batch, times: number): Batch {
     ids: again(ids),
     lengths: again(lengths),
     seeds: again(seeds),
+    shapes: shapes && again(shapes),
     texts: texts && {
       ...texts,
       byteIds: again(texts.byteIds),

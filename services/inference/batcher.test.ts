@@ -21,7 +21,7 @@ function heldThreads(count: number) {
     threads: [],
     run: (batch) =>
       new Promise((resolve) => {
-        const rows = Array.from(batch.lengths, () => ({ embedding: new Float32Array(), evidence: undefined, sentiment: undefined }));
+        const rows = Array.from(batch.lengths, () => ({ embedding: new Float32Array(), evidence: undefined, sentiment: undefined, nameClasses: undefined }));
         const finish = (): void => {
           running.splice(running.indexOf(one), 1);
           resolve(rows);

@@ -1,6 +1,7 @@
 import { type Batcher, limitsOf, openBatcher } from './batcher.js';
 import { type Bundle, openBundle } from './bundle.js';
 import { openInputs, type ReadText } from './inputs.js';
+import { nameReader, type ReadNames } from './nameReader.js';
 import { openTokenizer, type Tokenize } from './tokenizer.js';
 import { startWorkers, type Workers } from './workers.js';
 
@@ -9,6 +10,8 @@ export interface LoadedBundle {
   readonly bundle: Bundle;
   readonly tokenize: Tokenize;
   readonly read: ReadText;
+  /** Absent when the bundle cannot tell names. */
+  readonly readNames: ReadNames | undefined;
   readonly workers: Workers;
   readonly batcher: Batcher;
 }
@@ -26,5 +29,6 @@ export async function loadBundle(dir: string, limits: LoadLimits): Promise<Loade
   const tokenize = await openTokenizer(bundle, bundle.manifest.tokenizer);
   const read = await openInputs(bundle, tokenize);
   const workers = await startWorkers(bundle, limits.workers);
-  return { bundle, tokenize, read, workers, batcher: openBatcher(workers, limitsOf(bundle.manifest, limits)) };
+  const readNames = bundle.manifest.names && nameReader(tokenize, bundle.manifest.tokenizer.maxTokens);
+  return { bundle, tokenize, read, readNames, workers, batcher: openBatcher(workers, limitsOf(bundle.manifest, limits)) };
 }

@@ -13,6 +13,9 @@ export const BYTE_INPUTS = ['byte_ids', 'byte_mask'] as const;
 /** And features of the text, where the manifest lists them. */
 export const FEATURE_INPUTS = ['ngrams', 'ngram_counts', 'text_features'] as const;
 
+/** What the tagger of names reads of the text itself. */
+export const NAMES_INPUT = 'word_shapes';
+
 /**
  * What a manifest says that cannot be so: names that are used but not made, files that are not declared, things that are there twice.
  * Each sentence names the field. Empty when all is well.
@@ -32,6 +35,7 @@ export function contradictionsIn(manifest: Manifest): string[] {
     ...stages('trunk', manifest.trunk, trunkTensors),
     ...absent('embedding_tensor', manifest.embeddingTensor, trunkTensors),
     ...foreignFeatures(manifest),
+    ...contradictionsInNames(manifest, trunkTensors),
     ...manifest.spaces.flatMap((space) => contradictionsInSpace(space, new Set([...trunkTensors, ...textTensors(manifest)]))),
   ];
 }
@@ -50,6 +54,12 @@ function foreignFeatures({ features }: Manifest): string[] {
   if (features.text.join() !== TEXT_FEATURES.join())
     problems.push(`features.text: is ${features.text.join(', ')}, this server computes ${TEXT_FEATURES.join(', ')}.`);
   return problems;
+}
+
+function contradictionsInNames({ names }: Manifest, trunk: ReadonlySet<string>): string[] {
+  if (!names) return [];
+  const made = new Set([...trunk, NAMES_INPUT]);
+  return [...stages('names.stage', [names.stage!], made), ...absent('names.logits_tensor', names.logitsTensor, made)];
 }
 
 function contradictionsInSpace(space: LabelSpace, made: Set<string>): string[] {
@@ -128,6 +138,7 @@ function undeclaredFiles(manifest: Manifest): string[] {
         ] satisfies [string, string][])
       : []),
     ...manifest.trunk.map((s): [string, string] => [`trunk[${s.name}].file`, s.file]),
+    ...(manifest.names ? ([['names.stage.file', manifest.names.stage!.file]] satisfies [string, string][]) : []),
     ...manifest.spaces.flatMap((space) =>
       space.stages.map((s): [string, string] => [`spaces[${space.name}].stages[${s.name}].file`, s.file]),
     ),

@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { LabelSpace, Stage } from '../../gen/replymesh/type/v1/bundle.js';
+import type { LabelSpace, NameTagger, Stage } from '../../gen/replymesh/type/v1/bundle.js';
 import { StartError } from '../../lib/errors.js';
 import { TEXT_FEATURES } from '../../lib/textFeatures.js';
 import { type Batch, type BatchTexts, repeated } from './batch.js';
@@ -7,6 +7,11 @@ import type { Bundle } from './bundle.js';
 import { declaredFile, readBundleFile } from './bundleFile.js';
 import { drawMask } from './dropout.js';
 import { evidenceOf, type SpaceEvidence } from './evidence.js';
+<<<<<<< HEAD
+=======
+import { TEXT_FEATURES } from './features.js';
+import { NAMES_INPUT } from './manifest.js';
+>>>>>>> ef71719 (Find names in the pass that reads a message, and mask more kinds of numbers by their form)
 import { type Company, probe } from './probe.js';
 
 /** What comes of one row. */
@@ -16,6 +21,8 @@ export interface RowResult {
   readonly evidence: SpaceEvidence | undefined;
   /** Pooled probabilities of the `sentiment` space; absent when the bundle has none or only embeddings were asked for. */
   readonly sentiment: Float64Array | undefined;
+  /** Class of each token of the batch's width for the tagger of names, 0 for none; absent when no row asked for names. */
+  readonly nameClasses: Uint8Array | undefined;
 }
 
 /** The sessions of one bundle, for one thread: `run` blocks it. */
@@ -60,6 +67,7 @@ type BundleFiles = Pick<Bundle, 'dir' | 'manifest'>;
 export async function openModels(bundle: BundleFiles, known?: Company): Promise<Models> {
   const { manifest } = bundle;
   const trunk = await openStages(bundle, manifest.trunk);
+  const [tagger] = manifest.names ? await openStages(bundle, [manifest.names.stage!]) : [];
   const spaces = new Map<string, OpenSpace>();
   for (const space of manifest.spaces) {
     const stages = await openStages(bundle, space.stages);
@@ -71,6 +79,7 @@ export async function openModels(bundle: BundleFiles, known?: Company): Promise<
     const rows = batch.lengths.length;
     const tensors = await runStages(trunk, tokenTensors('input_ids', 'attention_mask', batch.ids, batch.width, batch.lengths));
     const embeddings = floats(tensors, manifest.embeddingTensor, [rows, manifest.embeddingWidth]);
+    const nameClasses = tagger && batch.shapes ? await tag(tagger, manifest.names!, batch.shapes, tensors, [rows, batch.width]) : undefined;
     if (batch.texts) for (const [name, tensor] of textTensors(batch.texts, rows)) tensors.set(name, tensor);
     const judge = async (name: string, votes: boolean, seeds: Uint32Array | undefined): Promise<SpaceEvidence[] | undefined> => {
       const opened = spaces.get(name);
@@ -83,6 +92,7 @@ export async function openModels(bundle: BundleFiles, known?: Company): Promise<
       embedding: embeddings.slice(row * manifest.embeddingWidth, (row + 1) * manifest.embeddingWidth),
       evidence: evidence?.[row],
       sentiment: sentiment?.[row]?.probabilities,
+      nameClasses: nameClasses?.slice(row * batch.width, (row + 1) * batch.width),
     }));
   };
   const company = known ?? (await probe(bundle, runBatch));
@@ -91,7 +101,7 @@ export async function openModels(bundle: BundleFiles, known?: Company): Promise<
     return rows < company.leastRows ? (await runBatch(repeated(batch, company.leastRows))).slice(0, rows) : runBatch(batch);
   };
   const close = async (): Promise<void> => {
-    const opened = [...trunk, ...[...spaces.values()].flatMap((space) => space.all)];
+    const opened = [...trunk, ...(tagger ? [tagger] : []), ...[...spaces.values()].flatMap((space) => space.all)];
     for (const { session } of opened) await session.release();
   };
   return { company, run, close };
@@ -126,6 +136,30 @@ async function runStages(stages: readonly OpenStage[], given: ReadonlyMap<string
     for (const name of stage.outputs) tensors.set(name, outputs[name]!);
   }
   return tensors;
+}
+
+/** The likeliest class of each token. */
+async function tag(
+  tagger: OpenStage,
+  { logitsTensor, kinds, noneBias }: NameTagger,
+  shapes: Int32Array,
+  trunk: Tensors,
+  [rows, width]: readonly [number, number],
+): Promise<Uint8Array> {
+  const given = new Map(trunk).set(NAMES_INPUT, new Tensor('int64', BigInt64Array.from(shapes, BigInt), [rows, width]));
+  const classes = 1 + kinds.length;
+  const logits = floats(await runStages([tagger], given), logitsTensor, [rows, width, classes]);
+  const chosen = new Uint8Array(rows * width);
+  for (let token = 0; token < chosen.length; token += 1) {
+    let best = 0;
+    let most = logits[token * classes]! + noneBias;
+    for (let c = 1; c < classes; c += 1) {
+      const logit = logits[token * classes + c]!;
+      if (logit > most) [best, most] = [c, logit];
+    }
+    chosen[token] = best;
+  }
+  return chosen;
 }
 
 /** Runs a space's own stages after the trunk. Without seeds nothing is sampled: the head gets one mask that keeps everything. */

@@ -5,6 +5,7 @@ import type { Bundle } from './bundle.js';
 import { featuresOf } from './features.js';
 import type { Manifest } from './manifest.js';
 import type { Models } from './models.js';
+import { BEFORE, SHAPES } from './words.js';
 
 /** How the texts of a bundle may share a batch so that an answer never depends, to the bit, on the company that its text had. */
 export interface Company {
@@ -15,6 +16,7 @@ export interface Company {
 }
 
 const WIDTH = 16;
+const MOST_SHAPE_ID = SHAPES.length * (BEFORE.length + 1);
 /** Stands for whichever space a batch is run in. */
 const PROBED = '';
 
@@ -50,7 +52,7 @@ export async function probe({ dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>,
 }
 
 /** A text of small ids, which every vocabulary has; each row's is another one, longer than the one before, and always the same. */
-function probeTask({ byteTokenizer, features }: Manifest, row: number, tokens: number): Task {
+function probeTask({ byteTokenizer, features, names }: Manifest, row: number, tokens: number): Task {
   const ids = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => ((row * tokens + i) * 7) % 97);
   const inputs = {
     ids: ids(tokens),
@@ -58,5 +60,6 @@ function probeTask({ byteTokenizer, features }: Manifest, row: number, tokens: n
     features: features && featuresOf('where is my order, and why? '.repeat(1 + 2 * row)),
     truncated: false,
   };
-  return { space: PROBED, inputs, seed: [4 * row + 1, 2, 3, 4], votes: true, background: false };
+  const shapes = names && Int32Array.from({ length: tokens }, (_, i) => 1 + ((row + i) % MOST_SHAPE_ID));
+  return { space: PROBED, inputs, shapes, seed: [4 * row + 1, 2, 3, 4], votes: true, background: false };
 }

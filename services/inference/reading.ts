@@ -1,4 +1,4 @@
-import type { PredictRequest, PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { NameSpan, PredictRequest, PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
 import type { LabelSpace } from '../../gen/replymesh/type/v1/bundle.js';
 import type { BehaviouralFeatures } from '../../gen/replymesh/type/v1/customer.js';
 import type { IntentScore, OutOfScope, PredictionSet, Uncertainty } from '../../gen/replymesh/type/v1/decision.js';
@@ -16,6 +16,8 @@ export interface Reading {
   readonly sentiment: Float64Array | undefined;
   readonly tokenCount: number;
   readonly truncated: boolean;
+  /** Absent when they were not looked for. */
+  readonly names: readonly NameSpan[] | undefined;
 }
 
 /** Memory of a cached reading in bytes, about. */
@@ -57,6 +59,8 @@ export function responseOf(
     })),
     tokenCount: reading.tokenCount,
     truncated: reading.truncated,
+    names: [...(reading.names ?? [])],
+    namesRead: reading.names !== undefined,
   };
 }
 

@@ -114,7 +114,34 @@ export interface BundleManifest {
     | TokenizerSpec
     | undefined;
   /** Features of the text that stages read beside its tokens, and of the customer; absent when no stage reads any. */
-  features: FeatureSpec | undefined;
+  features:
+    | FeatureSpec
+    | undefined;
+  /** How names in a text are found, so that they can be masked; absent when the bundle cannot tell. */
+  names: NameTagger | undefined;
+}
+
+/** Says of each word of a text what it is a name of. Texts are read word by word, as `docs/reference/features.md` says. */
+export interface NameTagger {
+  /** The graph: reads tensors of the trunk, `attention_mask`, and `word_shapes`, int64 (batch, tokens); it is run after the trunk. */
+  stage:
+    | Stage
+    | undefined;
+  /** Its output: float32, (batch, tokens, 1 + kinds), class 0 is no name. */
+  logitsTensor: string;
+  /** What the classes from 1 on are names of. */
+  kinds: string[];
+  /** Added to the logit of class 0: below 0 more words are taken for names. */
+  noneBias: number;
+  /** Figures reached on held-out data, by name, for example `test.PERSON.recall`. */
+  metrics: { [key: string]: number };
+  /** Data it was trained on. */
+  data: DataProvenance[];
+}
+
+export interface NameTagger_MetricsEntry {
+  key: string;
+  value: number;
 }
 
 /** Features as `docs/reference/features.md` defines them. A server that computes other ones refuses the bundle. */
@@ -341,6 +368,7 @@ function createBaseBundleManifest(): BundleManifest {
     spaces: [],
     byteTokenizer: undefined,
     features: undefined,
+    names: undefined,
   };
 }
 
@@ -381,6 +409,9 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     }
     if (message.features !== undefined) {
       FeatureSpec.encode(message.features, writer.uint32(98).fork()).join();
+    }
+    if (message.names !== undefined) {
+      NameTagger.encode(message.names, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -494,6 +525,14 @@ export const BundleManifest: MessageFns<BundleManifest> = {
             message.features = FeatureSpec.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.names = NameTagger.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -536,6 +575,7 @@ export const BundleManifest: MessageFns<BundleManifest> = {
         ? TokenizerSpec.fromJSON(object.byte_tokenizer)
         : undefined,
       features: isSet(object.features) ? FeatureSpec.fromJSON(object.features) : undefined,
+      names: isSet(object.names) ? NameTagger.fromJSON(object.names) : undefined,
     };
   },
 
@@ -577,6 +617,9 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     if (message.features !== undefined) {
       obj.features = FeatureSpec.toJSON(message.features);
     }
+    if (message.names !== undefined) {
+      obj.names = NameTagger.toJSON(message.names);
+    }
     return obj;
   },
 
@@ -603,6 +646,281 @@ export const BundleManifest: MessageFns<BundleManifest> = {
     message.features = (object.features !== undefined && object.features !== null)
       ? FeatureSpec.fromPartial(object.features)
       : undefined;
+    message.names = (object.names !== undefined && object.names !== null)
+      ? NameTagger.fromPartial(object.names)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseNameTagger(): NameTagger {
+  return { stage: undefined, logitsTensor: "", kinds: [], noneBias: 0, metrics: {}, data: [] };
+}
+
+export const NameTagger: MessageFns<NameTagger> = {
+  encode(message: NameTagger, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stage !== undefined) {
+      Stage.encode(message.stage, writer.uint32(10).fork()).join();
+    }
+    if (message.logitsTensor !== "") {
+      writer.uint32(18).string(message.logitsTensor);
+    }
+    for (const v of message.kinds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.noneBias !== 0) {
+      writer.uint32(33).double(message.noneBias);
+    }
+    globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
+      NameTagger_MetricsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    for (const v of message.data) {
+      DataProvenance.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NameTagger {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNameTagger();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.stage = Stage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.logitsTensor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kinds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.noneBias = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = NameTagger_MetricsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.metrics[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.data.push(DataProvenance.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NameTagger {
+    return {
+      stage: isSet(object.stage) ? Stage.fromJSON(object.stage) : undefined,
+      logitsTensor: isSet(object.logitsTensor)
+        ? globalThis.String(object.logitsTensor)
+        : isSet(object.logits_tensor)
+        ? globalThis.String(object.logits_tensor)
+        : "",
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      noneBias: isSet(object.noneBias)
+        ? globalThis.Number(object.noneBias)
+        : isSet(object.none_bias)
+        ? globalThis.Number(object.none_bias)
+        : 0,
+      metrics: isObject(object.metrics)
+        ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      data: globalThis.Array.isArray(object?.data) ? object.data.map((e: any) => DataProvenance.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: NameTagger): unknown {
+    const obj: any = {};
+    if (message.stage !== undefined) {
+      obj.stage = Stage.toJSON(message.stage);
+    }
+    if (message.logitsTensor !== "") {
+      obj.logitsTensor = message.logitsTensor;
+    }
+    if (message.kinds?.length) {
+      obj.kinds = message.kinds;
+    }
+    if (message.noneBias !== 0) {
+      obj.noneBias = floatToJson(message.noneBias);
+    }
+    if (message.metrics) {
+      const entries = globalThis.Object.entries(message.metrics) as [string, number][];
+      if (entries.length > 0) {
+        obj.metrics = {};
+        entries.forEach(([k, v]) => {
+          obj.metrics[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.data?.length) {
+      obj.data = message.data.map((e) => DataProvenance.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NameTagger>): NameTagger {
+    return NameTagger.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NameTagger>): NameTagger {
+    const message = createBaseNameTagger();
+    message.stage = (object.stage !== undefined && object.stage !== null) ? Stage.fromPartial(object.stage) : undefined;
+    message.logitsTensor = object.logitsTensor ?? "";
+    message.kinds = object.kinds?.map((e) => e) || [];
+    message.noneBias = object.noneBias ?? 0;
+    message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.data = object.data?.map((e) => DataProvenance.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNameTagger_MetricsEntry(): NameTagger_MetricsEntry {
+  return { key: "", value: 0 };
+}
+
+export const NameTagger_MetricsEntry: MessageFns<NameTagger_MetricsEntry> = {
+  encode(message: NameTagger_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NameTagger_MetricsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNameTagger_MetricsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NameTagger_MetricsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: NameTagger_MetricsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NameTagger_MetricsEntry>): NameTagger_MetricsEntry {
+    return NameTagger_MetricsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NameTagger_MetricsEntry>): NameTagger_MetricsEntry {
+    const message = createBaseNameTagger_MetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };

@@ -1,0 +1,49 @@
+import type { Span } from './span.js';
+
+/** What a number is of, by the word before it. */
+const WORDS = {
+  ORDER: 'orders?|purchases?|ord',
+  INVOICE: 'invoices?|bills?|receipts?|inv',
+  ACCOUNT: 'accounts?|acct|a/c|iban|customer|client|member|membership|user|policy|contract|subscription|loan',
+  REFERENCE:
+    'tracking|parcel|package|shipment|delivery|ticket|case|reference|ref|booking|reservation|confirmation|transaction|transfer|claim|serial|request',
+} as const;
+export type ReferenceKind = keyof typeof WORDS;
+
+/** Between the word and its number: "order number is #", "account no.:", "ticket ID". */
+const BETWEEN = String.raw`(?:[ \t]{0,2}(?:numbers?|nos?\.|no|nr\.?|num|ids?|codes?|ref(?:erence)?|is|was|are|being)\b\.?){0,3}[ \t]{0,2}[:#=(]{0,2}[ \t]{0,2}#?`;
+/** Letters, digits and what parts them, at least four digits in all: an amount or a count has fewer, or a sign of money. */
+const NUMBER = String.raw`((?=(?:[\p{L}\-/_]{0,8}\d){4})[\p{L}\d](?:[\p{L}\d]|[\-/_](?=[\p{L}\d])){3,39})(?![\p{L}\d@]|[.,:]\d|[ \t]?(?:%|€|£|\$|¥|(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks|days?|hours?|times|items)\b))`;
+/** `#` and a number: of whatever it is. */
+const HASH = new RegExp(String.raw`(?<![\p{L}\p{N}&#])#[ \t]?${NUMBER}`, 'giu');
+/** So many digits in a row are nobody's count or amount. */
+const LONG = /(?<![\p{L}\d.,$€£#-])\d{8,30}(?![\p{L}\d]|[.,]\d|-\d)/gu;
+/** Dates as digits: they say when, not who. */
+const DATE =
+  /^(?:(?:19|20)\d\d[-/]?(?:0?[1-9]|1[0-2])[-/]?(?:0?[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])[-/](?:0?[1-9]|1[0-2])[-/](?:19|20)\d\d|(?:0?[1-9]|1[0-2])[-/](?:0?[1-9]|[12]\d|3[01])[-/](?:19|20)\d\d|(?:19|20)\d\d)$/;
+
+const PATTERNS = Object.entries(WORDS).map(
+  ([kind, words]) => [kind as ReferenceKind, new RegExp(String.raw`(?<![\p{L}\p{N}])(?:${words})${BETWEEN}${NUMBER}`, 'giu')] as const,
+);
+
+/** Numbers of one kind: those that a word of the kind comes before. */
+export const findReferences =
+  (kind: ReferenceKind) =>
+  (text: string): Span[] =>
+    PATTERNS.filter(([own]) => own === kind).flatMap(([, pattern]) => captured(text, pattern));
+
+/** Numbers that nothing says the kind of: behind a `#`, or too long to be anything else. */
+export const findOtherNumbers = (text: string): Span[] => [
+  ...captured(text, HASH),
+  ...[...text.matchAll(LONG)].map((m) => ({ start: m.index, end: m.index + m[0].length })).filter(isNoDate(text)),
+];
+
+const captured = (text: string, pattern: RegExp): Span[] =>
+  [...text.matchAll(pattern)]
+    .map((m) => ({ start: m.index + m[0].length - m[1]!.length, end: m.index + m[0].length }))
+    .filter(isNoDate(text));
+
+const isNoDate =
+  (text: string) =>
+  ({ start, end }: Span): boolean =>
+    !DATE.test(text.slice(start, end));
