@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { IntentMode, Policy } from '../gen/replymesh/type/v1/policy.js';
 import { ReplayObstacle, ReplayStatus } from '../gen/replymesh/v1/query_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import shippedPolicy from '../services/gateway/policy.json' with { type: 'json' };
+import { copyShipped } from './bundles.js';
 import { type LlmServer, startLlmServer } from './llmServer.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
@@ -129,6 +130,25 @@ describe('a recorded decision', () => {
     await t.customers.eraseCustomer({ customerId: 'cus_chiara' });
     const erased = await replay(id);
     expect(erased).toMatchObject({ status: ReplayStatus.NOT_REPLAYABLE, obstacle: ReplayObstacle.RECORD_ERASED, recorded: undefined });
+  });
+
+  it('runs on the bundle that it was made with, though another is served, and names the one that is missing', async () => {
+    const { id, evidence } = await ask('How long does delivery take?', 'cus_bruno');
+    const shipped = evidence!.bundleDigest;
+    expect((await replymesh('models', 'add', await copyShipped(join(t.dataDir, 'copy'), '9.9.9'))).code).toBe(0);
+    const { bundles } = await t.models.listBundles({});
+    const { digest } = bundles.find((bundle) => bundle.version === '9.9.9')!;
+    await t.models.promoteBundle({ digest });
+    expect([(await replay(id)).status, (await replay(id)).replayed?.evidence?.bundleDigest]).toEqual([ReplayStatus.IDENTICAL, shipped]);
+    const later = await ask('How long does delivery take?', 'cus_bruno');
+    expect(later.evidence?.bundleDigest).toBe(digest);
+    await t.models.rollBackBundle({});
+    await rm(join(t.dataDir, 'models', 'bundles', digest), { recursive: true });
+    expect(await replay(later.id)).toMatchObject({
+      status: ReplayStatus.NOT_REPLAYABLE,
+      obstacle: ReplayObstacle.BUNDLE_CHANGED,
+      problem: expect.stringContaining(digest),
+    });
   });
 
   it('waits for the database where its record does', async () => {

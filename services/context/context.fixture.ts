@@ -24,12 +24,14 @@ import { auditLog } from './auditLog.js';
 import { openCache } from './cache.js';
 import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
+import { featureStore } from './featureStore.js';
 import { masterKey } from './masterKey.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';
 import { pseudonyms } from './pseudonym.js';
 import { served } from './served.js';
 import type { Store } from './store.js';
+import { openEntries } from './versionedEntries.js';
 
 /** Every suite runs on the embedded database, and on Postgres too when DATABASE_URL names a server. */
 export const storeKinds: readonly StoreKind[] = process.env['DATABASE_URL'] ? ['PGlite', 'Postgres'] : ['PGlite'];
@@ -93,19 +95,25 @@ export async function openTestStore(kind: StoreKind, plainOwner = false): Promis
 /** The context service over gRPC with a clock that the test sets, and an inference service that embeds words by their letters. */
 export async function startContext(
   store: Store,
-  options: { redisUrl?: string | undefined; inferenceAway?: boolean; reviewSample?: number } = {},
+  options: { redisUrl?: string | undefined; inferenceAway?: boolean; reviewSample?: number; featuresTtlMs?: number } = {},
 ) {
   const clock = { now: new Date('2026-11-24T12:00:00Z') };
   const inference = await startLetterInference(options.inferenceAway ?? false);
   const connection = connect(InferenceServiceDefinition, { callee: 'inference', target: `127.0.0.1:${inference.port}`, timeoutMs: 5000 });
   const prefix = `test:${randomUUID()}:`;
   const cache = openCache({ enabled: true, redisUrl: options.redisUrl, ttlMs: 60_000, prefix });
+  const features = featureStore({
+    entries: openEntries({ enabled: true, redisUrl: options.redisUrl, prefix }),
+    ttlMs: options.featuresTtlMs ?? 60_000,
+    now: () => clock.now,
+  });
   const embedder = startEmbedder({ store, inference: connection.client });
   const keys = testKeys();
   const audit = auditLog(MASTER_KEY.audit);
   const parts = {
     store,
     cache,
+    features,
     keys,
     audit,
     embedder,
@@ -131,6 +139,7 @@ export async function startContext(
   return {
     clock,
     cache,
+    features,
     inference,
     context: clients[0].client,
     knowledge: clients[1].client,
@@ -142,7 +151,7 @@ export async function startContext(
     monitoring: clients[7].client,
     training: clients[8].client,
     close: async () => {
-      for (const part of [...clients, server, embedder, connection, inference, cache]) await part.close();
+      for (const part of [...clients, server, embedder, connection, inference, cache, features]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);
     },
   };

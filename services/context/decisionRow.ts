@@ -106,6 +106,13 @@ export function decisionWrite(tenant: string, query: Query, { fingerprint, input
   };
 }
 
+/** What the query counts for in the customer's features, the same as its line in their history. */
+export const lineOf = ({ decision, createTime }: Query, now: Date) => ({
+  resolutionStatus: statusAfter(decision?.action ?? 0),
+  satisfactionScore: undefined,
+  createTime: createTime ?? now,
+});
+
 const textsOf = (query: Query, inputs: DecisionInputs | undefined): QueryTexts => ({
   text: query.text,
   reply: query.decision?.reply?.text ?? '',

@@ -98,6 +98,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
         'customers',
         'queries',
         'customer_history',
+        'customer_versions',
         'feedback',
         'labels',
         'reviews',
@@ -124,7 +125,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     expect(receipt).toMatchObject({ customerId: 'cus-1', eraseTime: mesh.clock.now });
     expect(removed(receipt)).toEqual({
       ...{ customer_keys: 1, customers: 1, queries: 1, customer_history: 1, feedback: 1, labels: 2, reviews: 1, shadow_predictions: 1 },
-      ...{ request_reservations: 1, outbox: 3, cache: 1 },
+      ...{ customer_versions: 1, request_reservations: 1, outbox: 3, cache: 1, features: 1 },
     });
     expect(receipt.stores.find((s) => s.store === 'audit_log')?.remains).toContain('hashes');
     expect(await traces()).toEqual([]);
@@ -161,7 +162,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     const first = await erase(t, 'cus-1', 'e-1');
     mesh.clock.now = later();
     const again = await erase(t, 'cus-1', 'e-1');
-    expect([removed(again), again.eraseTime]).toEqual([{ ...removed(first), cache: undefined }, first.eraseTime]);
+    expect([removed(again), again.eraseTime]).toEqual([{ ...removed(first), cache: undefined, features: undefined }, first.eraseTime]);
     expect(removed(await erase(t, 'cus-1', 'e-2'))).toEqual({});
     expect((await mesh.audit.listAuditRecords({ action: 'customer.erased' }, t.as)).records).toHaveLength(2);
   });

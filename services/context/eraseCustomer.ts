@@ -7,24 +7,26 @@ import type { ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
 import { ERASED_TABLES, type Erased, receiptOf } from './erasureReceipt.js';
 import { ERASED } from './erasures.js';
+import type { FeatureStore } from './featureStore.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly features: FeatureStore;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
   readonly now: () => Date;
 }
 
-type Rows = Omit<Erased, 'cache'>;
+type Rows = Omit<Erased, 'cache' | 'features'>;
 interface Erasure {
   readonly at: Date;
   readonly rows: Rows;
 }
 
 export const eraseCustomer =
-  ({ store, cache, keys, audit, now }: Parts): Handler<CustomerServiceDefinition, 'eraseCustomer'> =>
+  ({ store, cache, features, keys, audit, now }: Parts): Handler<CustomerServiceDefinition, 'eraseCustomer'> =>
   async ({ customerId, requestId }, call) => {
     const { tenant, subject: actor } = call.principal;
     const { at, rows } = await store.alone(call, async (tx): Promise<Erasure> => {
@@ -42,7 +44,11 @@ export const eraseCustomer =
     const name = contextKey(tenant, customerId);
     const cached = (await cache.get(name)) === undefined ? 0 : 1;
     await cache.forget([name]);
-    return { customerId, eraseTime: at, stores: receiptOf({ ...rows, cache: cached }) };
+    return {
+      customerId,
+      eraseTime: at,
+      stores: receiptOf({ ...rows, cache: cached, features: await features.forget(tenant, customerId) }),
+    };
   };
 
 /** The erasure that this request has done before, as the audit log has it. */
@@ -53,7 +59,13 @@ async function readErasure(tx: Transaction, customerId: string, requestId: strin
       select ${millis('at')} as at, detail from audit_log
       where subject = ${customerId} and action = ${ERASED} and detail->>'request_id' = ${requestId} order by position limit 1`,
   );
-  return done && { at: new Date(done.at), rows: rowsFrom((table) => Number(done.detail[table])) };
+  return (
+    done && {
+      at: new Date(done.at),
+      // An older version knew fewer tables.
+      rows: rowsFrom((table) => Number(done.detail[table] ?? 0)),
+    }
+  );
 }
 
 const rowsFrom = (count: (table: (typeof ERASED_TABLES)[number]) => number): Rows =>
@@ -67,6 +79,7 @@ async function removeRows(tx: Transaction, customerId: string): Promise<Rows> {
     customer_keys: sql`customer_id = ${customerId} returning 1`,
     customers: sql`id = ${customerId} returning 1`,
     customer_history: sql`customer_id = ${customerId} returning 1`,
+    customer_versions: sql`customer_id = ${customerId} returning 1`,
     feedback: sql`${ofThem} returning id`,
     labels: sql`${ofThem} returning 1`,
     reviews: sql`${ofThem} returning 1`,

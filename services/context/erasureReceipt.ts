@@ -6,6 +6,7 @@ export const ERASED_TABLES = [
   'customers',
   'queries',
   'customer_history',
+  'customer_versions',
   'feedback',
   'labels',
   'reviews',
@@ -13,7 +14,7 @@ export const ERASED_TABLES = [
   'request_reservations',
   'outbox',
 ] as const;
-export type Erased = Readonly<Record<(typeof ERASED_TABLES)[number] | 'cache', number>>;
+export type Erased = Readonly<Record<(typeof ERASED_TABLES)[number] | 'cache' | 'features', number>>;
 
 const REMAINS: Readonly<Record<string, string>> = {
   customer_keys:
@@ -22,6 +23,8 @@ const REMAINS: Readonly<Record<string, string>> = {
     'The events stay, without the id: numbers and labels. What was relayed before stays with its receivers, numbers and labels under the id: delete it there by that id.',
   cache:
     'Without Redis, other instances have the context of a customer until REPLYMESH_CONTEXT_CACHE_TTL_MS is over; so has a Redis that did not answer, encrypted.',
+  features:
+    'Without Redis, other instances have counts and times of messages until REPLYMESH_FEATURES_TTL_MS is over; so has a Redis that did not answer. Nobody reads them any more.',
   audit_log:
     'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports and erasures were done: the log is to prove them. What it holds encrypted nobody can read any more.',
   analytics: 'Counts, of no one customer.',
@@ -30,6 +33,10 @@ const REMAINS: Readonly<Record<string, string>> = {
 
 /** What the receipt says of each place. No message is in a search index (`knowledge`), so that there is nothing to remove. */
 export const receiptOf = (erased: Erased): ErasedStore[] => [
-  ...[...ERASED_TABLES, 'cache' as const].map((store) => ({ store, removed: erased[store], remains: REMAINS[store] ?? '' })),
+  ...[...ERASED_TABLES, 'cache' as const, 'features' as const].map((store) => ({
+    store,
+    removed: erased[store],
+    remains: REMAINS[store] ?? '',
+  })),
   ...['audit_log', 'analytics', 'knowledge', 'inference'].map((store) => ({ store, removed: 0, remains: REMAINS[store] ?? '' })),
 ];

@@ -11,6 +11,7 @@ import { openCache } from './cache.js';
 import { ContextConfig } from './config.js';
 import { contentKeys } from './contentKeys.js';
 import { startEmbedder } from './embedder.js';
+import { featureStore } from './featureStore.js';
 import { learningRules } from './learningRules.js';
 import { checkMasterKey, readMasterKey } from './masterKey.js';
 import { openStore } from './openStore.js';
@@ -22,6 +23,7 @@ import { seed } from './seed.js';
 import { served } from './served.js';
 import { startRelays } from './startRelays.js';
 import { startRollUp } from './startRollUp.js';
+import { openEntries } from './versionedEntries.js';
 
 /** Longest wait for one call of inference, milliseconds: a batch of long passages on a busy machine. */
 const INFERENCE_TIMEOUT_MS = 20_000;
@@ -37,23 +39,17 @@ const audit = auditLog(master.audit);
 const pseudonymOf = pseudonyms(master.pseudonyms);
 await sealOldRows(store, keys);
 if (config.seed) await seed(store, keys, config.seedTenant, now());
-const cache = openCache({
-  enabled: config.cache === 'on',
-  redisUrl: config.redisUrl,
-  ttlMs: config.cacheTtlMs,
-  prefix: config.redisPrefix,
-});
-const inference = connect(InferenceServiceDefinition, {
-  callee: 'inference',
-  target: config.inferenceTarget,
-  timeoutMs: INFERENCE_TIMEOUT_MS,
-});
+const kept = { enabled: config.cache === 'on', redisUrl: config.redisUrl, prefix: config.redisPrefix };
+const cache = openCache({ ...kept, ttlMs: config.cacheTtlMs });
+const features = featureStore({ entries: openEntries(kept), ttlMs: config.featuresTtlMs, now });
+const toInference = { callee: 'inference', target: config.inferenceTarget, timeoutMs: INFERENCE_TIMEOUT_MS };
+const inference = connect(InferenceServiceDefinition, toInference);
 const embedder = startEmbedder({ store, inference: inference.client });
 const expiry = startRequestExpiry(store, now);
 const partitions = startQueryPartitions({ store, retentionDays: config.retentionDays, now });
 const relays = await startRelays({ store, config, now });
 const rollUp = startRollUp({ store, now });
-const own = { store, cache, keys, audit, pseudonymOf, embedder, now };
+const own = { store, cache, features, keys, audit, pseudonymOf, embedder, now };
 const parts = { ...own, inference: inference.client, ...learningRules(config) };
 const server = await startServer(config, meshPrincipal, served(parts));
-onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, store, telemetry]);
+onShutdown([server, embedder, expiry, partitions, relays, rollUp, inference, cache, features, store, telemetry]);

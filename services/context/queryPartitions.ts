@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
@@ -128,11 +128,23 @@ async function dropPartitions(store: Store, before: Date): Promise<string[]> {
 async function deleteBatch(store: Store, name: string, before: Date): Promise<number> {
   const table = sql.identifier(name);
   const old = sql`created_at < ${before.toISOString()}::timestamptz`;
-  const rows = await store.background((tx) =>
-    rowsOf(
-      tx,
-      sql`delete from ${table} where ${old} and ctid = any(array(select ctid from ${table} where ${old} limit ${BATCH})) returning 1`,
-    ),
+  const deletion = (returned: SQL): SQL =>
+    sql`delete from ${table} where ${old} and ctid = any(array(select ctid from ${table} where ${old} limit ${BATCH})) returning ${returned}`;
+  if (name === 'customer_history') return store.background((tx) => forgetLines(tx, deletion(sql`tenant, customer_id`)));
+  return (await store.background((tx) => rowsOf(tx, deletion(sql`1`)))).length;
+}
+
+/** What was counted of a history is out of date when lines of it are gone. A version that somebody changes at the moment is out of date anyway. */
+async function forgetLines(tx: Transaction, deletion: SQL): Promise<number> {
+  const [row] = await rowsOf<{ lines: number }>(
+    tx,
+    sql`
+      with gone as (${deletion}), held as (
+        select tenant, customer_id from customer_versions where (tenant, customer_id) in (select tenant, customer_id from gone) for update skip locked
+      ), outdated as (
+        delete from customer_versions v using held where v.tenant = held.tenant and v.customer_id = held.customer_id
+      )
+      select count(*)::int as lines from gone`,
   );
-  return rows.length;
+  return row?.lines ?? 0;
 }

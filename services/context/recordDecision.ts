@@ -7,11 +7,14 @@ import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
 import type { AuditLog, Entry, HeadRow, OpenLog } from './auditLog.js';
+import { withLines } from './behaviour.js';
 import type { Cache } from './cache.js';
 import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
-import { type DecisionWrite, decisionWrite } from './decisionRow.js';
+import { versionAfter } from './customerVersions.js';
+import { type DecisionWrite, decisionWrite, lineOf } from './decisionRow.js';
 import { erasedAt } from './erasures.js';
+import type { Change, FeatureStore } from './featureStore.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { newReview } from './reviewRow.js';
@@ -22,6 +25,7 @@ import { StatementRefused } from './storeFault.js';
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly features: FeatureStore;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
   /** Share of all messages that chance takes before a person. */
@@ -43,12 +47,12 @@ interface Item {
 }
 
 export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
-  const { store, cache, reviewSample, now } = parts;
-  const byTenant = new Map<string, (item: Item) => Promise<RecordDecisionResponse>>();
+  const { store, cache, features, reviewSample, now } = parts;
+  const byTenant = new Map<string, (item: Item) => Promise<Recorded>>();
   const commitOf = (tenant: string) => {
     const known = byTenant.get(tenant);
     if (known) return known;
-    const made = groupCommit<Item, RecordDecisionResponse>({
+    const made = groupCommit<Item, Recorded>({
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
       commit: (items) => store.alone(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, parts, tenant, items)),
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
@@ -62,18 +66,26 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
     const query = request.query as Query;
     const { tenant, subject: actor } = call.principal;
     const write = decisionWrite(tenant, query, request, now());
-    const answer = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
+    const { answer, change } = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
+    // What was carried on first makes what is cached known to be old.
+    if (change) await features.follow(tenant, change);
     if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
     return answer;
   };
 };
+
+interface Recorded {
+  readonly answer: RecordDecisionResponse;
+  /** Of the customer's history; of several in one transaction the first has it for all. */
+  readonly change: Change | undefined;
+}
 
 async function writeAll(
   tx: Transaction,
   { keys, audit, now }: Parts,
   tenant: string,
   items: readonly Item[],
-): Promise<Outcome<RecordDecisionResponse>[]> {
+): Promise<Outcome<Recorded>[]> {
   const at = now();
   const { head, customers } = await readBefore(tx, tenant, items);
   // They waited somewhere while their customer was erased.
@@ -82,12 +94,19 @@ async function writeAll(
   const kept = items.filter((item) => !isErased(item));
   const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
-  const created = await insert(tx, tenant, sealed, at, audit.from(tx, tenant, head));
+  const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
+  const { created, remembered } = await insert(tx, tenant, sealed, at, versionOf, audit.from(tx, tenant, head));
+  const changes = changesOf(
+    items.filter(({ write }) => remembered.has(write.id)),
+    customers,
+    at,
+  );
   const rest = sealed.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
   return items.map((item) => {
     const isNew = created.has(item.write.id);
-    if (isNew || isErased(item)) return { ok: true, value: { query: item.query, created: isNew } };
+    if (isNew || isErased(item))
+      return { ok: true, value: { answer: { query: item.query, created: isNew }, change: changes.get(item.write.id) } };
     return outcomeOf(keys, tenant, item.write, standing.get(item.write.id));
   });
 }
@@ -95,6 +114,8 @@ async function writeAll(
 interface Customer extends StoredKey {
   /** Milliseconds since 1970; null when never. */
   readonly erased_at: number | null;
+  /** Of the customer's history; null before its first line. */
+  readonly version: number | null;
 }
 
 /** What has to be known before anything is written, in one statement. */
@@ -106,7 +127,8 @@ async function readBefore(
   const rows = await rowsOf<Customer & HeadRow>(
     tx,
     sql`
-      select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac
+      select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac,
+             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version
       from ${customersAndKeys(items.map(({ write }) => write.customer_id))} left join audit_heads h on h.tenant = ${tenant}`,
   );
   return { head: rows[0]?.hash == null ? undefined : rows[0], customers: new Map(rows.map((row) => [row.customer_id, row])) };
@@ -128,24 +150,38 @@ function sealedOf({ write, review, actor }: Item, key: ContentKey, at: Date): Se
   return { write, review, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
 }
 
+interface Inserted {
+  readonly created: ReadonlySet<string>;
+  /** Those that became a line of a customer's history. */
+  readonly remembered: ReadonlySet<string>;
+}
+
 /**
  * Writes what may be written: claims the request id, stores the query, appends to the customer's history, announces it, and logs it.
  * One statement, so that one round trip, but where some were stored before: the log then follows.
  */
-async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[], now: Date, log: OpenLog): Promise<ReadonlySet<string>> {
-  if (sealed.length === 0) return new Set();
-  const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event }, review, columns }) => {
-    return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event, review };
+async function insert(
+  tx: Transaction,
+  tenant: string,
+  sealed: readonly Sealed[],
+  now: Date,
+  versionOf: (customerId: string) => number,
+  log: OpenLog,
+): Promise<Inserted> {
+  if (sealed.length === 0) return { created: new Set(), remembered: new Set() };
+  const writes = sealed.map(({ write: { id, request_id, fingerprint, query, interaction, event, customer_id }, review, columns }) => {
+    const version = versionOf(customer_id);
+    return { id, request_id, fingerprint, query: { ...query, ...hexOf(columns) }, interaction, event, review, version };
   });
   // One order everywhere, so that two instances cannot wait for each other.
   const input = JSON.stringify(writes.sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
   const at = now.toISOString();
   const until = new Date(now.getTime() + HONOURED_MS).toISOString();
-  const rows = await rowsOf<{ id: string }>(
+  const rows = await rowsOf<{ id: string; remembered: boolean }>(
     tx,
     sql`
       with input as materialized (
-        select * from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text, fingerprint text, query jsonb, interaction jsonb, event jsonb, review jsonb)
+        select * from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text, fingerprint text, query jsonb, interaction jsonb, event jsonb, review jsonb, version bigint)
       ), claimed as (
         insert into request_reservations as held (tenant, request_id, fingerprint, query_id, completed, lease_until, honoured_until)
         select ${tenant}, request_id, fingerprint, id, true, ${at}::timestamptz, ${until}::timestamptz from input where request_id <> ''
@@ -165,6 +201,11 @@ async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[]
         select h.* from input join stored using (id), jsonb_populate_record(null::customer_history, input.interaction) h
         where jsonb_typeof(input.interaction) = 'object'
         on conflict (tenant, id) do nothing
+        returning id, customer_id
+      ), versioned as (
+        insert into customer_versions
+        select distinct ${tenant}, r.customer_id, i.version from remembered r join input i using (id) order by r.customer_id
+        on conflict (tenant, customer_id) do update set version = excluded.version
       ), queued as (
         insert into reviews
         select r.* from input join stored using (id), jsonb_populate_record(null::reviews, input.review || to_jsonb(stored) || ${JSON.stringify({ tenant })}::jsonb) r
@@ -179,11 +220,23 @@ async function insert(tx: Transaction, tenant: string, sealed: readonly Sealed[]
         sealed.map(({ entry }) => entry),
         sql`(select count(*) from stored) = ${sealed.length}`,
       )}
-      select id from stored`,
+      select id, id in (select id from remembered) as remembered from stored`,
   );
   const created = new Set(rows.map((row) => row.id));
   if (created.size < sealed.length) await log.append(sealed.flatMap(({ write, entry }) => (created.has(write.id) ? [entry] : [])));
-  return created;
+  return { created, remembered: new Set(rows.flatMap((row) => (row.remembered ? [row.id] : []))) };
+}
+
+/** What the lines change for each customer, by the id of the first of them. */
+function changesOf(items: readonly Item[], customers: ReadonlyMap<string, Customer>, at: Date): ReadonlyMap<string, Change> {
+  const changes = new Map<string, Change>();
+  for (const [customerId, customer] of customers) {
+    const own = items.filter(({ write }) => write.customer_id === customerId);
+    const lines = own.map(({ query }) => lineOf(query, at));
+    const to = versionAfter(customer.version, at);
+    if (own[0]) changes.set(own[0].write.id, { customerId, from: customer.version, to, apply: (history) => withLines(history, lines, at) });
+  }
+  return changes;
 }
 
 /** The record that stands for one that was not stored, where there is any. */
@@ -210,15 +263,12 @@ async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): 
   return new Map(rows.map((row) => [row.for, row]));
 }
 
-function outcomeOf(
-  keys: ContentKeys,
-  tenant: string,
-  write: DecisionWrite,
-  standing: Standing | undefined,
-): Outcome<RecordDecisionResponse> {
+function outcomeOf(keys: ContentKeys, tenant: string, write: DecisionWrite, standing: Standing | undefined): Outcome<Recorded> {
   const fingerprint = standing?.fingerprint;
   const sameRequest = standing?.own || fingerprint === write.fingerprint || write.fingerprint === '' || fingerprint === '';
   if (!sameRequest) return { ok: false, error: fault('REQUEST_ID_REUSED', { request_id: write.request_id }) };
   const query = standing && standing.id !== null ? openQuery(keys, tenant, standing) : undefined;
-  return query ? { ok: true, value: { query, created: false } } : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
+  return query
+    ? { ok: true, value: { answer: { query, created: false }, change: undefined } }
+    : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
 }

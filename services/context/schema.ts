@@ -69,6 +69,18 @@ export const customerHistory = pgTable(
   ],
 );
 
+/** A number for each customer whose lines in `customer_history` the mesh has changed. It grows with each change: by it, what was counted of them before is known to be out of date. */
+export const customerVersions = pgTable(
+  'customer_versions',
+  {
+    tenant: tenant(),
+    customerId: text('customer_id').notNull(),
+    /** Microseconds since 1970 of the last change, at least one more than before. */
+    version: bigint('version', { mode: 'number' }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.customerId] }), ownTenant(), everyTenant()],
+);
+
 /** What a reply may rest on. */
 export const articles = pgTable(
   'articles',

@@ -23,6 +23,7 @@ import type { Embedder } from './embedder.js';
 import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
 import { exportTrainingRows } from './exportTrainingRows.js';
+import type { FeatureStore } from './featureStore.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
@@ -54,6 +55,7 @@ import { verifyAuditLog } from './verifyAuditLog.js';
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly features: FeatureStore;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
   readonly pseudonymOf: PseudonymOf;
@@ -68,13 +70,25 @@ interface Parts {
 const newLabelId = (): string => `lbl_${uuidv7()}`;
 
 /** The services of this process. */
-export const served = ({ store, cache, keys, audit, pseudonymOf, embedder, inference, reviewSample, driftRule, now }: Parts): Served[] => [
+export const served = ({
+  store,
+  cache,
+  features,
+  keys,
+  audit,
+  pseudonymOf,
+  embedder,
+  inference,
+  reviewSample,
+  driftRule,
+  now,
+}: Parts): Served[] => [
   serve(ContextServiceDefinition, {
-    getContext: getContext({ store, cache, keys, now }),
+    getContext: getContext({ store, cache, features, keys, now }),
     searchKnowledge: searchKnowledge({ store, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
     releaseRequest: releaseRequest({ store }),
-    recordDecision: recordDecision({ store, cache, keys, audit, reviewSample, now }),
+    recordDecision: recordDecision({ store, cache, features, keys, audit, reviewSample, now }),
     getQuery: getQuery({ store, keys }),
     getDecisionInputs: getDecisionInputs({ store, keys }),
     listQueries: listQueries({ store, keys }),
@@ -89,7 +103,7 @@ export const served = ({ store, cache, keys, audit, pseudonymOf, embedder, infer
     importArticles: importArticles({ store, audit, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {
-    submitFeedback: submitFeedback({ store, cache, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}`, newLabelId }),
+    submitFeedback: submitFeedback({ store, cache, features, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}`, newLabelId }),
   }),
   serve(ReviewServiceDefinition, {
     listReviews: listReviews({ store, keys, now }),
@@ -106,7 +120,7 @@ export const served = ({ store, cache, keys, audit, pseudonymOf, embedder, infer
   }),
   serve(CustomerServiceDefinition, {
     exportCustomer: exportCustomer({ store, keys, audit, now }),
-    eraseCustomer: eraseCustomer({ store, cache, keys, audit, now }),
+    eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
   }),
   serve(AnalyticsServiceDefinition, {
     getSummary: getSummary({ store, now }),

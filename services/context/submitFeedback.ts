@@ -4,11 +4,15 @@ import type { Feedback, FeedbackServiceDefinition, SubmitFeedbackRequest } from 
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { AuditLog, Entry } from './auditLog.js';
+import { withLineChanged } from './behaviour.js';
 import type { Cache } from './cache.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
+import { changeVersion } from './customerVersions.js';
 import type { Payload } from './events.js';
+import type { Change, FeatureStore } from './featureStore.js';
 import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
+import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { insertLabel } from './labelRow.js';
 import { QUERIES_AND_KEYS } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
@@ -16,6 +20,7 @@ import { rowsOf, type Store, type Transaction } from './store.js';
 interface Parts {
   readonly store: Store;
   readonly cache: Cache;
+  readonly features: FeatureStore;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
   readonly now: () => Date;
@@ -24,10 +29,10 @@ interface Parts {
 }
 
 export const submitFeedback =
-  ({ store, cache, keys, audit, now, newFeedbackId, newLabelId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
+  ({ store, cache, features, keys, audit, now, newFeedbackId, newLabelId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
   async (request, call) => {
     const { tenant, subject: actor } = call.principal;
-    const { feedback, customerId } = await store.alone(call, async (tx) => {
+    const { feedback, customerId, change } = await store.alone(call, async (tx) => {
       const log = await audit.open(tx, tenant);
       const [row] = await rowsOf<About & { label_space: string; wrapped_key: Uint8Array | null }>(
         tx,
@@ -35,8 +40,9 @@ export const submitFeedback =
       );
       const { wrapped_key, label_space: labelSpace, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
       const stored = await insert(tx, tenant, newFeedbackId(), request, now());
+      let change: Change | undefined;
       if (stored) {
-        await noteOnInteraction(tx, request);
+        change = await noteOnInteraction(tx, tenant, request, now());
         await announce(tx, tenant, stored, query);
         if (stored.correctedIntent !== '') {
           const said = {
@@ -50,8 +56,9 @@ export const submitFeedback =
         }
         await log.append([entryOf(stored, actor, keys.read(tenant, query.customer_id, wrapped_key))]);
       }
-      return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id };
+      return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id, change };
     });
+    if (change) await features.follow(tenant, change);
     if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
     return { feedback };
   };
@@ -104,15 +111,31 @@ async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Prom
 }
 
 /** The customer's history learns what they said. That a matter was handed to a person stays in it: `escalations_total` counts those ever. */
-async function noteOnInteraction(tx: Transaction, { queryId, satisfaction, resolved }: SubmitFeedbackRequest): Promise<void> {
-  if (satisfaction === undefined && resolved === undefined) return;
+async function noteOnInteraction(
+  tx: Transaction,
+  tenant: string,
+  { queryId, satisfaction, resolved }: SubmitFeedbackRequest,
+  now: Date,
+): Promise<Change | undefined> {
+  if (satisfaction === undefined && resolved === undefined) return undefined;
   const status = resolved === undefined ? null : ResolutionStatus[resolved ? ResolutionStatus.RESOLVED : ResolutionStatus.OPEN];
-  await tx.execute(sql`
-    update customer_history set
-      satisfaction_score = coalesce(${satisfaction ?? null}::integer, satisfaction_score),
-      resolution_status = case when resolution_status = ${ResolutionStatus[ResolutionStatus.ESCALATED]} then resolution_status
-                               else coalesce(${status}::text, resolution_status) end
-    where id = ${queryId} and interaction_type = 'QUERY'`);
+  const [row] = await rowsOf<{ customer_id: string; before: InteractionRow; after: InteractionRow }>(
+    tx,
+    sql`
+      with before as (select customer_id, ${INTERACTION_COLUMNS} from customer_history where id = ${queryId} and interaction_type = 'QUERY'),
+      after as (
+        update customer_history set
+          satisfaction_score = coalesce(${satisfaction ?? null}::integer, satisfaction_score),
+          resolution_status = case when resolution_status = ${ResolutionStatus[ResolutionStatus.ESCALATED]} then resolution_status
+                                   else coalesce(${status}::text, resolution_status) end
+        where id = ${queryId} and interaction_type = 'QUERY' returning ${INTERACTION_COLUMNS}
+      )
+      select before.customer_id, to_jsonb(before) as before, to_jsonb(after) as after from before, after`,
+  );
+  if (!row) return undefined;
+  const [before, after] = [interactionOf(row.before), interactionOf(row.after)];
+  const versions = await changeVersion(tx, tenant, row.customer_id, now);
+  return { customerId: row.customer_id, ...versions, apply: (history) => withLineChanged(history, before, after) };
 }
 
 async function announce(tx: Transaction, tenant: string, feedback: Feedback, about: About): Promise<void> {

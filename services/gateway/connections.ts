@@ -35,6 +35,7 @@ export function connections(config: ConfigOf<typeof GatewayConfig>) {
     monitoring: connect(ModelMonitoringServiceDefinition, passedOn),
     models: connect(ModelServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     inference: connect(InferenceServiceDefinition, inference),
+    replays: connect(InferenceServiceDefinition, { ...inference, timeoutMs: config.deadlineMs }),
     generator: connect(GeneratorServiceDefinition, generator),
   };
   return { ...all, close: async () => void (await Promise.all(Object.values(all).map((connection) => connection.close()))) };

@@ -41,7 +41,7 @@ const server = await startServer(config, tokenPrincipal(config), [
     batchProcessQueries: batchProcessQueries({ ...parts, concurrency: config.batchConcurrency, perMessageMs: config.deadlineMs }),
     getQuery: getQuery(to.records.client, spool),
     listQueries: listQueries(to.records.client),
-    replayQuery: replayQuery({ ...parts.sources, ...parts, context: to.records.client, spool }),
+    replayQuery: replayQuery({ ...parts, context: to.records.client, inference: to.replays.client, spool }),
   }),
   ...passedOn(to, spool),
 ]);

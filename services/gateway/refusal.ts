@@ -12,6 +12,10 @@ const CALLERS_FAULT: ReadonlySet<Status> = new Set([
 
 /** Whether a service of ours has said no, with a reason of the catalogue, as against broken down or stayed silent. */
 export const isRefusal = (error: unknown): boolean =>
-  error instanceof RichClientError &&
-  CALLERS_FAULT.has(error.code) &&
-  error.extra.some((detail) => detail.$type === 'google.rpc.ErrorInfo' && detail.domain === ERROR_DOMAIN);
+  error instanceof RichClientError && CALLERS_FAULT.has(error.code) && refusalReason(error) !== undefined;
+
+/** The reason of the catalogue that a service of ours has given; undefined for any other error. */
+export const refusalReason = (error: unknown): string | undefined =>
+  error instanceof RichClientError
+    ? error.extra.flatMap((detail) => (detail.$type === 'google.rpc.ErrorInfo' && detail.domain === ERROR_DOMAIN ? [detail.reason] : []))[0]
+    : undefined;

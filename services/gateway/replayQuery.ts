@@ -10,6 +10,7 @@ import type { Handler } from '../../lib/server.js';
 import { assemble, evidenceOf, unfinished } from './answer.js';
 import { decide } from './decide.js';
 import type { TakeAllowance } from './rateLimit.js';
+import { refusalReason } from './refusal.js';
 import { decideAnew, differences, missingThen, passagesAsThen } from './replay.js';
 import type { Spool } from './spool.js';
 import type { Understanding } from './understand.js';
@@ -17,7 +18,7 @@ import { type GeneratorClient, toGenerate, type Written, withoutGenerator, wrote
 
 interface Parts {
   readonly context: Pick<MeshClient<ContextServiceDefinition>, 'getDecisionInputs'>;
-  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'predict' | 'describeBundle'>;
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'predict'>;
   readonly generator: Pick<GeneratorClient, 'generate'>;
   readonly spool: Pick<Spool, 'byId'>;
   readonly takeAllowance: TakeAllowance;
@@ -73,7 +74,7 @@ async function again(
   const needed = recorded.evidence?.bundleDigest ?? '';
   const prediction = degraded.includes(Degradation.INFERENCE_UNAVAILABLE) ? undefined : await predict(parts, query!, needed, call);
   if (prediction === 'other bundle') {
-    const problem = `It was made with bundle ${needed}. Serve that one: "models promote ${needed.slice(0, 12)}", on a mesh beside this one if need be.`;
+    const problem = `It was made with bundle ${needed}, which is neither served nor in the models folder as it was. Add it: "models add FOLDER".`;
     return impossible(ReplayObstacle.BUNDLE_CHANGED, problem, query);
   }
   const context = degraded.includes(Degradation.CONTEXT_UNAVAILABLE)
@@ -90,18 +91,25 @@ async function again(
   return compared(recorded, replayed, differences(recorded, replayed));
 }
 
-/** The models run on what the record has, when they are still the same. */
+/** The bundle is not in the models folder, or damaged, or knows the label space no more. */
+const OTHER_BUNDLE: ReadonlySet<string | undefined> = new Set(['BUNDLE_UNKNOWN', 'BUNDLE_BROKEN', 'LABEL_SPACE_UNKNOWN']);
+
+/** The models of then run on what the record has, whether they are served or not. */
 async function predict(
   { inference }: Parts,
   { text, labelSpace, decision }: Query,
   needed: string,
   within: Within,
 ): Promise<PredictResponse | 'other bundle'> {
-  // Asked first, since another bundle may not even know the label space.
-  const { digest } = await inference.describeBundle({}, { within });
-  if (digest !== needed) return 'other bundle';
-  const prediction = await inference.predict({ text, labelSpace, features: decision?.evidence?.features }, { within });
-  return prediction.bundleDigest === needed ? prediction : 'other bundle';
+  const request = { text, labelSpace, features: decision?.evidence?.features, bundleDigest: needed };
+  try {
+    const prediction = await inference.predict(request, { within });
+    // An inference service of a version before does not know what it was asked for.
+    return prediction.bundleDigest === needed ? prediction : 'other bundle';
+  } catch (error) {
+    if (OTHER_BUNDLE.has(refusalReason(error))) return 'other bundle';
+    throw error;
+  }
 }
 
 const NO_TIME = { read: () => undefined };

@@ -117,7 +117,7 @@ function refuseUnusable(error: unknown): never {
 const isBroken = (error: unknown): boolean => error instanceof Fault && error.reason === 'BUNDLE_BROKEN';
 
 /** @throws StartError when there is none, or it is not what it is named for, or cannot be opened */
-async function loadKnown(registry: Registry, load: Parts['load'], digest: string): Promise<LoadedBundle> {
+export async function loadKnown(registry: Registry, load: Parts['load'], digest: string): Promise<LoadedBundle> {
   const { dir } = await registry.manifestOf(digest);
   const loaded = await load(dir);
   try {

@@ -85,6 +85,11 @@ export interface PredictRequest {
   includeMemberVotes: boolean;
   /** Most intents to return; 5 when 0. */
   intentLimit: number;
+  /**
+   * SHA-256 of the manifest of the bundle to run, lower-case hexadecimal; the one that is served when empty. Another one of the models folder is opened for
+   * the first such request, on one thread.
+   */
+  bundleDigest: string;
   /** Whether the answer holds the names that the text holds. The whole text is read for that, however long. */
   findNames: boolean;
 }
@@ -195,6 +200,7 @@ function createBasePredictRequest(): PredictRequest {
     includeEmbedding: false,
     includeMemberVotes: false,
     intentLimit: 0,
+    bundleDigest: "",
     findNames: false,
   };
 }
@@ -219,8 +225,11 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.intentLimit !== 0) {
       writer.uint32(48).int32(message.intentLimit);
     }
+    if (message.bundleDigest !== "") {
+      writer.uint32(58).string(message.bundleDigest);
+    }
     if (message.findNames !== false) {
-      writer.uint32(56).bool(message.findNames);
+      writer.uint32(64).bool(message.findNames);
     }
     return writer;
   },
@@ -287,7 +296,15 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             continue;
           }
           case 7: {
-            if (tag !== 56) {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bundleDigest = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
               break;
             }
 
@@ -330,6 +347,11 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.intent_limit)
         ? globalThis.Number(object.intent_limit)
         : 0,
+      bundleDigest: isSet(object.bundleDigest)
+        ? globalThis.String(object.bundleDigest)
+        : isSet(object.bundle_digest)
+        ? globalThis.String(object.bundle_digest)
+        : "",
       findNames: isSet(object.findNames)
         ? globalThis.Boolean(object.findNames)
         : isSet(object.find_names)
@@ -358,6 +380,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.intentLimit !== 0) {
       obj.intentLimit = Math.round(message.intentLimit);
     }
+    if (message.bundleDigest !== "") {
+      obj.bundleDigest = message.bundleDigest;
+    }
     if (message.findNames !== false) {
       obj.findNames = message.findNames;
     }
@@ -377,6 +402,7 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.includeEmbedding = object.includeEmbedding ?? false;
     message.includeMemberVotes = object.includeMemberVotes ?? false;
     message.intentLimit = object.intentLimit ?? 0;
+    message.bundleDigest = object.bundleDigest ?? "";
     message.findNames = object.findNames ?? false;
     return message;
   },
@@ -1339,7 +1365,7 @@ export const InferenceServiceDefinition = {
     /**
      * Says what a text is about, how sure the models are, and why.
      * The same text, features, tenant and bundle give the same answer.
-     * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+     * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
      */
     predict: {
       name: "Predict",
@@ -1380,7 +1406,7 @@ export interface InferenceServiceImplementation<CallContextExt = {}> {
   /**
    * Says what a text is about, how sure the models are, and why.
    * The same text, features, tenant and bundle give the same answer.
-   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
    */
   predict(request: PredictRequest, context: CallContext & CallContextExt): Promise<DeepPartial<PredictResponse>>;
   /**
@@ -1402,7 +1428,7 @@ export interface InferenceServiceClient<CallOptionsExt = {}> {
   /**
    * Says what a text is about, how sure the models are, and why.
    * The same text, features, tenant and bundle give the same answer.
-   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN, BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
    */
   predict(request: DeepPartial<PredictRequest>, options?: CallOptions & CallOptionsExt): Promise<PredictResponse>;
   /**
