@@ -13,6 +13,7 @@ import { type Environment, parseConfig } from '../lib/config.js';
 import { InferenceConfig } from '../services/inference/config.js';
 import { fewShotFigures } from './fewShot.js';
 import { atLeast, atMost, between, type Figure, seen, table } from './figure.js';
+import { personalDataFigures } from './personalData.js';
 import { parityFigures } from './pythonParity.js';
 import { measureStages, type Stages } from './stageTimes.js';
 
@@ -35,7 +36,9 @@ export interface QualityOptions {
 export async function quality(options: QualityOptions, env: Environment, signal: AbortSignal): Promise<void> {
   const { data, json } = options;
   if (!existsSync(data))
-    throw new Error(`${data} is not there: --data names the folder of bitext-support, banking77, clinc150 and uci-sentiment.`);
+    throw new Error(
+      `${data} is not there: --data names the folder of bitext-support, banking77, clinc150, uci-sentiment and pii-synthetic.`,
+    );
   const { bundleDir } = parseConfig(InferenceConfig, env);
   const figures = [
     ...(await servedFigures(options, bundleDir, env, signal)),
@@ -57,7 +60,14 @@ async function servedFigures({ data, python }: QualityOptions, bundleDir: string
     const sets = Object.values(judged).map(({ rows }) => rows);
     const parity = await parityFigures(python ? { client, bundleDir, sets } : undefined, env, signal);
     const texts = judged.banking.rows.map(({ text }) => text).slice(0, 256);
-    return [...answerFigures(judged, manifest!), ...parity, ...stageFigures(await measureStages(env, 'banking', texts))];
+    const spaces = Object.entries(judged).filter(([space]) => space !== 'sentiment');
+    const masked = await personalDataFigures(
+      client,
+      data,
+      spaces.map(([space, { rows, figures }]) => ({ space, rows, accuracy: figures.accuracy! })),
+      signal,
+    );
+    return [...answerFigures(judged, manifest!), ...masked, ...parity, ...stageFigures(await measureStages(env, 'banking', texts))];
   } finally {
     await close();
     await server.stop();
@@ -112,6 +122,7 @@ function stageFigures({ times, servedMembers, offMembers, peakShare }: Stages): 
       ? []
       : [atMost(`  with ${offMembers.join(', ')}, off in the pool`, 0.2, againstEncoder(times.servedHeads + times.offHeads))]),
     atLeast('Predict queries a core-second, models alone', 250, 1000 / times.withSamples),
+    seen('  with names looked for', 1000 / times.withNames),
     seen("  share of this core's int8 peak", peakShare, 'about 0.29'),
   ];
 }

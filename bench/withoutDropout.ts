@@ -6,7 +6,7 @@ import type { Bundle } from '../services/inference/bundle.js';
 import { declaredFile, readBundleFile } from '../services/inference/bundleFile.js';
 import { withoutSamples } from './onnxGraph.js';
 
-/** Copies what the models of some spaces are made of to `dir`, with nothing stochastic left in it: no dropout head, no masks, no samples. */
+/** Copies what the models of some spaces are made of to `dir`, with nothing stochastic left in it: no dropout head, no masks, no samples; and no tagger of names. */
 export async function withoutDropout(bundle: Bundle, spaceNames: readonly string[], dir: string): Promise<Bundle> {
   const spaces = bundle.manifest.spaces.filter((space) => spaceNames.includes(space.name));
   const files: Bundle['manifest']['files'] = [];
@@ -23,7 +23,7 @@ export async function withoutDropout(bundle: Bundle, spaceNames: readonly string
       await copy(stage, (model) => (samples ? withoutSamples(model, monteCarlo.logitsTensor, monteCarlo.maskTensor) : model));
     }
   }
-  return { ...bundle, dir, manifest: { ...bundle.manifest, files, spaces: spaces.map(plain) } };
+  return { ...bundle, dir, manifest: { ...bundle.manifest, files, names: undefined, spaces: spaces.map(plain) } };
 }
 
 function plain({ monteCarlo, ...space }: LabelSpace): LabelSpace {
