@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { Environment } from '../lib/config.js';
-import { instant } from './commandArguments.js';
+import { count, instant } from './commandArguments.js';
 import { exportTraining } from './exportTraining.js';
+import { retrain } from './retrain.js';
 import { train } from './train.js';
 
 interface Commands {
@@ -27,6 +28,7 @@ export function addLearningCommands({ command, finish, finishClosing, env }: Com
     .requiredOption('--space <name>', 'its name: small letters, digits and "-"')
     .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
     .option('--held <file>', 'rows to report figures on, never trained on')
+    .option('--calibration <file>', 'a random sample of what is asked, which alone calibrates when it is large enough; never trained on')
     .option('--base <dir>', 'the bundle whose trunk is used (default: models/default)')
     .option('--out <dir>', 'folder of the new bundle (default: .cache/bundles/<name>)')
     .option('--license <name>', 'licence of your rows, for the model card')
@@ -44,4 +46,23 @@ export function addLearningCommands({ command, finish, finishClosing, env }: Com
     .option('--since <time>', 'only labels since a day such as 2026-11-01, or for so long, such as 30d', instant)
     .addOption(new Option('--drawn <how>', 'only labels of messages that came before a person so').choices(['random', 'chosen']))
     .action((options) => finish(exportTraining(options, env)));
+
+  command(
+    'retrain',
+    'train a label space anew with what people labelled',
+    'Trains a label space anew, from the bundle that the mesh on this machine serves, with what people labelled, and adds it as challenger. Prints its digest.',
+    'retrain --space theirs',
+    'retrain --space theirs --data theirs.csv --fine-tune',
+  )
+    .requiredOption('--space <name>', 'label space')
+    .option(
+      '--data <path>',
+      'the rows that the space was trained on, which are kept beside the new ones: a CSV file, or a folder with train.csv',
+    )
+    .option('--since <time>', 'only labels since a day such as 2026-11-01, or for so long, such as 30d', instant)
+    .option('--least-labels <n>', 'fewest labelled rows to begin with', count, 50)
+    .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
+    .option('--held <file>', 'rows to report figures on, never trained on')
+    .option('--license <name>', 'licence of the rows, for the model card')
+    .action((options) => finishClosing((signal) => retrain(options, env, signal)));
 }

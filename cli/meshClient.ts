@@ -16,9 +16,9 @@ export async function withMesh<D extends CompatServiceDefinition, T>(
   env: Environment,
   work: (client: Client<D>) => Promise<T>,
 ): Promise<T> {
-  const { grpcPort, dataDir, token } = settings(env);
+  const { grpcPort, dataDir, token, meshAddress } = settings(env);
   const bearer = token ?? (await (await openKeys(dataDir, env)).sign({ subject: 'cli', tenant: 'demo', scopes, ttlSeconds: TTL_S }));
-  const address = `127.0.0.1:${grpcPort}`;
+  const address = meshAddress ?? `127.0.0.1:${grpcPort}`;
   const channel = createChannel(address, undefined, { 'grpc.enable_channelz': 0 });
   const clients = createClientFactory().use(errorDetailsClientMiddleware);
   try {

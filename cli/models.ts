@@ -3,8 +3,8 @@ import { type Bundle, ModelServiceDefinition } from '../gen/replymesh/v1/model_s
 import type { Environment } from '../lib/config.js';
 import { CommandFailed } from './failure.js';
 import { withMesh } from './meshClient.js';
+import { openModelsFolder } from './modelsFolder.js';
 import { printable } from './renderDecision.js';
-import { settings } from './settings.js';
 
 /** A promotion that takes longer than a call may is asked for again: it goes on meanwhile. */
 const ATTEMPTS = 30;
@@ -50,18 +50,7 @@ function refuseToRepeat(error: unknown): never {
 
 /** Copies a bundle into the models folder of the mesh on this machine, once it was checked; it is the challenger then. */
 export async function addModel(folder: string, env: Environment): Promise<number> {
-  const [{ openBundle }, { openRegistry }, { challenged }, { InferenceConfig }, { parseConfig }] = await Promise.all([
-    import('../services/inference/bundle.js'),
-    import('../services/inference/registry.js'),
-    import('../services/inference/aliases.js'),
-    import('../services/inference/config.js'),
-    import('../lib/config.js'),
-  ]);
-  const { bundleDir, defaultLabelSpace, modelsDir } = parseConfig(InferenceConfig, env);
-  const bundle = await openBundle(folder, defaultLabelSpace);
-  const registry = await openRegistry({ folder: modelsDir ?? `${settings(env).dataDir}/models`, shipped: bundleDir });
-  await registry.add(bundle);
-  await registry.changeAliases((aliases) => challenged(aliases, bundle.digest));
+  const bundle = await (await openModelsFolder(env)).add(folder);
   process.stdout.write(`${bundle.digest}\n`);
   process.stderr.write(
     `${bundle.manifest.name} ${bundle.manifest.version} was added. Serve it with "models promote ${bundle.digest.slice(0, 12)}".\n`,

@@ -9,6 +9,7 @@ export interface TrainOptions {
   readonly data: string;
   readonly space: string;
   readonly held?: string;
+  readonly calibration?: string;
   readonly base?: string;
   readonly out?: string;
   readonly license?: string;
@@ -32,6 +33,7 @@ export const trainingArguments = (options: TrainOptions): string[] => [
   ...['--space', options.space],
   ...['--out', folderOf(options)],
   ...(options.held === undefined ? [] : ['--held', resolve(options.held)]),
+  ...(options.calibration === undefined ? [] : ['--calibration', resolve(options.calibration)]),
   ...(options.base === undefined ? [] : ['--base', resolve(options.base)]),
   ...(options.license === undefined ? [] : ['--license', options.license]),
   ...(options.fineTune ? ['--fine-tune'] : []),
@@ -43,7 +45,7 @@ const folderOf = ({ out, space }: TrainOptions): string => (out === undefined ? 
 export async function train(options: TrainOptions, env: Environment, signal: AbortSignal): Promise<number> {
   refuseSpaceName(options.space);
   // Before minutes of installing: Python reads them again, and more strictly.
-  for (const file of [options.data, options.held]) if (file !== undefined) await readRows(file);
+  for (const file of [options.data, options.held, options.calibration]) if (file !== undefined) await readRows(file);
   const variables = setVariables(env);
   const python = await trainingPython(variables, signal);
   process.stderr.write(`Training the label space "${options.space}" …\n`);

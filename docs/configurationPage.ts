@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { DriftConfig } from '../cli/drift.js';
+import { MeshConfig } from '../cli/settings.js';
 import type { Declaration, Setting } from '../lib/config.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { StartConfig } from '../mesh/start.js';
@@ -14,6 +15,7 @@ const PROGRAMS: Readonly<Record<string, Declaration>> = {
   context: ContextConfig,
   inference: InferenceConfig,
   generator: GeneratorConfig,
+  'the commands of replymesh': MeshConfig,
   'replymesh drift check': DriftConfig,
 };
 

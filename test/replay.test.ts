@@ -46,6 +46,7 @@ describe('a recorded decision', () => {
   it('is made again to the byte, whoever wrote the reply and however it went, without the language model', async () => {
     const asked = [
       await ask('How long does delivery take? My e-mail is zanzi@mail.example.com'),
+      await ask('My name is Maria Schneider and I live in Hamburg. How long does delivery take?'),
       await askStreaming('How long does delivery take?'),
       await ask('I want to talk to a person'),
       await ask('What is the capital of France?', ''),
@@ -75,6 +76,15 @@ describe('a recorded decision', () => {
       expect(replayed?.reply).toEqual(recorded?.reply);
     }
     expect(llm.requests.length).toBe(calls);
+  });
+
+  it('counts for the customer from the next message on, and keeps what it was made from', async () => {
+    const asked = [await ask('How long does delivery take?', 'cus_elena'), await ask('I want to talk to a person', 'cus_elena')];
+    const third = await ask('How long does delivery take?', 'cus_elena');
+    const totals = [...asked, third].map(({ evidence }) => evidence?.features?.interactionsTotal ?? 0);
+    expect(totals).toEqual([totals[0], totals[0]! + 1, totals[0]! + 2]);
+    expect(third.evidence?.features?.escalationsTotal).toBe(asked[1]!.evidence!.features!.escalationsTotal + 1);
+    expect((await replay(asked[0]!.id)).replayed?.evidence?.features).toEqual(asked[0]!.evidence?.features);
   });
 
   it('is made again by a command, which counts, and by REST', async () => {

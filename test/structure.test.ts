@@ -146,6 +146,8 @@ const functionFaults = (of: Tree): string[] =>
 const PURE: Readonly<Record<string, readonly string[]>> = {
   'services/gateway': [
     'decide',
+    'replay',
+    'inputs',
     'mask',
     'bankAccounts',
     'cardNumbers',
@@ -192,7 +194,17 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'retraining',
     'pairedTest',
   ],
-  cli: ['csvLine', 'metrics', 'renderDecision', 'renderSummary', 'renderDrift', 'plainWords', 'serverSentEvents'],
+  cli: [
+    'csvLine',
+    'retrainingRows',
+    'metrics',
+    'renderDecision',
+    'renderSummary',
+    'replayReport',
+    'renderDrift',
+    'plainWords',
+    'serverSentEvents',
+  ],
   'cli/knowledge': ['gone'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));

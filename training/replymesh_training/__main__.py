@@ -43,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     space.add_argument("--data", type=Path, required=True, help="CSV with the columns text and label; rows labelled out_of_scope are not trained on")
     space.add_argument("--space", required=True, help="its name: small letters, digits and -")
     space.add_argument("--held", type=Path, help="CSV of rows to report figures on, none of them trained on")
+    space.add_argument("--calibration", type=Path, help="CSV of a random sample of what is asked: large enough, it alone calibrates")
+    space.add_argument("--alias", choices=tracking.ALIASES, help="also log the training to MLflow, and register the bundle as this")
     space.add_argument("--out", type=Path, help="folder of the new bundle; default: .cache/bundles/<space>")
     space.add_argument("--license", default="not stated", help="of the rows, for the model card")
     few = commands.add_parser("few-shot", help="measure own spaces of few examples on a public set")
@@ -94,16 +96,22 @@ def _encoder(chosen: argparse.Namespace, config: OwnConfig) -> tuple[stages.Enco
 def space(chosen: argparse.Namespace, report: Report) -> None:
     """A team's own space; prints the new bundle's folder."""
     out = chosen.out or Path(".cache/bundles") / chosen.space
-    asked = own_space.Request(chosen.space, chosen.data, chosen.base, out, chosen.held, chosen.license)
+    asked = own_space.Request(chosen.space, chosen.data, chosen.base, out, chosen.held, chosen.calibration, chosen.license)
     own_space.refuse_request(asked)
     config = OwnConfig()
     config = replace(config, run=replace(config.run, seed=chosen.seed))
-    content = own_space.make_space(asked, config, *_encoder(chosen, config), report)
+    if chosen.alias:
+        tracking.refuse_absent()
+    followed = tracking.Followed(report)
+    content = own_space.make_space(asked, config, *_encoder(chosen, config), followed.line)
     found = content["spaces"][-1]["metrics"]
     for split in ("held", "test"):
         shown = {name: found.get(f"{split}.{name}") for name in ("rows", "accuracy", "nll", "ece", "conformal_coverage")}
         if shown["rows"] is not None:
             report(f"{split}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items() if value is not None))
+    if chosen.alias:
+        version = tracking.log_training(config.run, content, out, followed, chosen.alias)
+        report(f"registered in MLflow: {tracking.MODEL} version {version}, {chosen.alias}")
     print(out)
 
 

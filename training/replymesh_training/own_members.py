@@ -41,6 +41,7 @@ class OwnConfig:
     few: int = 20  # texts of the middle label up to which folds take the place of held-out rows
     folds: int = 5
     held_share: float = 0.15  # of each label's texts where there are more
+    least_random: int = 100  # rows of a random sample from which they alone calibrate; the coverage of prediction sets is then known to ±2 points
     inverse_penalty: float = 4.0  # tried 2 to 20 on ten rows a label of Banking77, judged by its other training rows
     cosine: CosineConfig = field(default_factory=CosineConfig)
     run: RunConfig = field(default_factory=_few_shot_run)

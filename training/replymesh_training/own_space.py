@@ -16,12 +16,12 @@ import numpy as np
 
 from replymesh_training import bundle, card, checks, export, graphs, manifest, reference, stages
 from replymesh_training.data import DataError, Row, label_indices, read_rows, sha256_of
-from replymesh_training.evaluate import apart_from_copies, figures
+from replymesh_training.evaluate import Votes, apart_from_copies, figures
 from replymesh_training.features import features_of
 from replymesh_training.members import Rows
 from replymesh_training.minilm import mean_pool
 from replymesh_training.neighbours import spread
-from replymesh_training.own_members import Fitted, OwnConfig, Report, calibrated, fit_and_hold_out, held_figures, spoken
+from replymesh_training.own_members import Fitted, OwnConfig, Report, calibrated, fit, fit_and_hold_out, held_figures, spoken
 from replymesh_training.quantize import quantize
 from replymesh_training.rows import OUT_OF_SCOPE, in_scope, texts_of
 from replymesh_training.serve import Masking, Runner, Words, open_session
@@ -48,6 +48,7 @@ class Request:
     base: Path
     out: Path
     held: Path | None = None  # rows of their own to report on, never trained on
+    calibration: Path | None = None  # a random sample of what is asked, never trained on
     license: str = "not stated"
 
 
@@ -169,12 +170,56 @@ def assemble(folder: Path, base: Path, content: dict[str, Any], entry: dict[str,
     return new
 
 
+def provenance(file: Path, rows: int, request: Request) -> dict[str, str]:
+    """A file's entry in the manifest. rows: as many of it as were read for their label."""
+    return {"name": file.name, "license": request.license, "attribution": "", "rows": str(rows), "sha256": sha256_of(file)}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows that chance drew of all that is asked: a fair sample."""
+
+    rows: Sequence[Row]
+    outside: Sequence[Row]  # those that belong to no label
+
+    def of(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows whose text the sample does not have: nothing of it is trained on."""
+        own = {checks.plain(row.text) for row in self.rows}
+        return [row for row in rows if checks.plain(row.text) not in own]
+
+
+NO_SAMPLE = Sample([], [])
+
+
+def read_sample(file: Path | None, config: OwnConfig, report: Report) -> Sample:
+    """The random sample; none where it is too small to calibrate with alone. DataError as `read_rows`."""
+    if file is None:
+        return NO_SAMPLE
+    whole = read_rows(file, several_labels=False)
+    rows = in_scope(whole)
+    if len(rows) < config.least_random:
+        report(f"{file}: {len(rows)} random rows, {config.least_random} calibrate alone; until then they are left out, and held-out rows calibrate")
+        return NO_SAMPLE
+    return Sample(rows, [row for row in whole if row.label == OUT_OF_SCOPE])
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What calibrates: texts that the members did not see, what they said of them, and which of the texts have a near copy among those seen."""
+
+    texts: Sequence[str]
+    votes: Votes
+    near: Array
+
+
 def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, checkpoint: str, report: Report) -> dict[str, Any]:
     """The new bundle at `request.out`; its manifest. encoder: where the tuned top starts, None without fine-tuning. DataError, ManifestError."""
     refuse_request(request)
     whole = read_rows(request.data)
-    rows, outside = in_scope(whole), [row for row in whole if row.label == OUT_OF_SCOPE]
+    sample = read_sample(request.calibration, config, report)
+    rows, outside = sample.of(in_scope(whole)), [row for row in [*whole, *sample.outside] if row.label == OUT_OF_SCOPE]
     labels = refuse_rows(request.data, rows)
+    checks.refuse_unknown_labels(str(request.calibration), sample.rows, labels)
     for line in checks.report(str(request.data), rows):
         report(line)
     asked = [] if request.held is None else in_scope(read_rows(request.held, several_labels=False))
@@ -189,17 +234,24 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
         own = rows_of([*texts, *map(spoken, labels)], targets, request.base, max_tokens, work / "rows")
         if encoder is not None:
             refuse_checkpoint(encoder, own, checkpoint)
-        fitted, held, places = fit_and_hold_out(own, texts, checks.same_text(rows), labels, encoder, config, report)
+        if sample.rows:
+            report(f"{len(sample.rows)} random rows calibrate")
+            fitted, asked_for = fit(own, labels, encoder, config, report), texts_of(sample.rows)
+            theirs = rows_of(asked_for, label_indices(sample.rows, labels), request.base, max_tokens, work / "sample")
+            held = HeldOut(asked_for, fitted.votes(theirs, asked_for, config), checks.near_to(asked_for, texts))
+        else:
+            fitted, votes, places = fit_and_hold_out(own, texts, checks.same_text(rows), labels, encoder, config, report)
+            held = HeldOut([texts[place] for place in places], votes, checks.near_to_another(rows)[places])
         foreign = None
         if outside:
             theirs = rows_of(texts_of(outside), np.full(len(outside), -1), request.base, max_tokens, work / "outside")
             foreign = fitted.votes(theirs, texts_of(outside), config)
-        fit = calibrated(held, foreign, config)
-        found = held_figures(held, checks.near_to_another(rows)[places], fit, config.run.calibration.coverage)
+        calibration = calibrated(held.votes, foreign, config)
+        found = held_figures(held.votes, held.near, calibration, config.run.calibration.coverage)
         if asked:
             answers = fitted.votes(rows_of(texts_of(asked), label_indices(asked, labels), request.base, max_tokens, work / "held"), texts_of(asked), config)
-            found |= figures("test", answers, fit)
-            found |= apart_from_copies("test", answers, checks.near_to(texts_of(asked), texts), fit)
+            found |= figures("test", answers, calibration)
+            found |= apart_from_copies("test", answers, checks.near_to(texts_of(asked), texts), calibration)
         made = work / "graphs"
         some = np.arange(len(texts))[:: max(1, len(texts) // stages.CALIBRATION_TEXTS)][: stages.CALIBRATION_TEXTS]
         typical = [texts[place] for place in some]
@@ -209,9 +261,10 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
         for stage in names:
             session = open_session(made / f"{stage}.onnx")
             stages_of.append((stage, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]))
-        data = [{"name": request.data.name, "license": request.license, "attribution": "", "rows": str(len(rows)), "sha256": sha256_of(request.data)}]
-        entry = bundle.space_entry(request.name, labels, stages_of, fit, found, data, config.run, own.embedding.shape[1])
-        entry["reference"] = reference.reference_of([texts[place] for place in places], reference.answers_of(held, fit), len(labels))
+        read = [(request.data, rows), *((file, sample.rows) for file in (request.calibration,) if file and sample.rows)]
+        data = [provenance(file, len(own_rows), request) for file, own_rows in read]
+        entry = bundle.space_entry(request.name, labels, stages_of, calibration, found, data, config.run, own.embedding.shape[1])
+        entry["reference"] = reference.reference_of(held.texts, reference.answers_of(held.votes, calibration), len(labels))
         (work / "bundle").mkdir()
         new = assemble(work / "bundle", request.base, content, entry, made)
         bundle.swap_in(work / "bundle", request.out)

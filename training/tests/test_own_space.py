@@ -151,3 +151,25 @@ def test_the_contrastive_loss_is_least_when_texts_of_a_label_point_the_same_way(
     labels = torch.tensor([0, 0, 1, 1])
     together = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     assert contrastive_loss(together, labels, 0.1) < contrastive_loss(together[[0, 2, 1, 3]], labels, 0.1)
+
+
+def test_a_random_sample_alone_calibrates_where_it_is_large_enough_and_is_never_trained_on(base: Path, tmp_path: Path) -> None:
+    rows, lines = csv(tmp_path / "theirs.csv", TEXTS), []
+    sample = csv(tmp_path / "calibration.csv", [*TEXTS[::4], ("the weather in Rome is fine", "out_of_scope")])
+    for name, least in (("with", len(TEXTS[::4])), ("without", len(TEXTS[::4]) + 1)):
+        request = own_space.Request("theirs", rows, base, tmp_path / name, calibration=sample)
+        own_space.make_space(request, replace(CONFIG, least_random=least), None, "the checkpoint", lines.append)
+    with_sample, without = (manifest.read(tmp_path / name)["spaces"][0] for name in ("with", "without"))
+    assert [(d["name"], d["rows"]) for d in with_sample["data"]] == [
+        ("theirs.csv", str(len(TEXTS) - len(TEXTS[::4]))), ("calibration.csv", str(len(TEXTS[::4]))),
+    ]  # fmt: skip
+    assert with_sample["metrics"]["held.rows"] == len(TEXTS[::4]) and without["metrics"]["held.rows"] == len(TEXTS)
+    assert [d["name"] for d in without["data"]] == ["theirs.csv"]
+    assert any("until then they are left out" in line for line in lines)
+
+
+def test_a_random_sample_with_a_label_that_nothing_teaches_is_refused(base: Path, tmp_path: Path) -> None:
+    sample = csv(tmp_path / "calibration.csv", [("one more", "rare")])
+    request = own_space.Request("theirs", csv(tmp_path / "theirs.csv", TEXTS), base, tmp_path / "out", calibration=sample)
+    with pytest.raises(DataError, match="rare"):
+        made(request, replace(CONFIG, least_random=1))
