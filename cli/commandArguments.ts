@@ -9,6 +9,12 @@ export const count = (raw: string): number => {
   return Number(raw);
 };
 
+export const share = (raw: string): number => {
+  const value = Number(raw);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('It must be a number between 0 and 1, such as 0.05.');
+  return value;
+};
+
 export const ttl = (raw: string): number => {
   const seconds = count(raw);
   if (seconds > MAX_TTL_S) throw new InvalidArgumentError(`It must be at most ${MAX_TTL_S} s, which are 30 days.`);

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { Environment } from '../lib/config.js';
-import { count, durationMs } from './commandArguments.js';
+import { count, durationMs, share } from './commandArguments.js';
 import { checkDrift, listDrift } from './drift.js';
-import { addModel, listModels, promoteModel, rollBackModel } from './models.js';
+import { addModel, compareModels, listModels, promoteModel, rollBackModel } from './models.js';
 
 interface Frame {
   readonly command: (name: string, summary: string, description: string, ...examples: string[]) => Command;
@@ -20,6 +20,8 @@ export function addModelCommands({ command, env, finish, finishClosing }: Frame)
     'models list',
     'models add models/mine',
     'models promote 3f2a9c',
+    'models compare challenger',
+    'models promote challenger --if-better',
     'models rollback',
   );
   models
@@ -36,7 +38,17 @@ export function addModelCommands({ command, env, finish, finishClosing }: Frame)
     .command('promote')
     .description('serve a bundle, once it was opened; a broken one changes nothing')
     .argument('<bundle>', 'the beginning of its digest, its name, name@version, or "challenger"')
-    .action((named: string) => finish(promoteModel(named, env)));
+    .option('--if-better', 'only when people’s labels show that it is better than the champion; else say why not, exit code 1')
+    .option('--alpha <p>', 'how seldom one that is no better may pass', share, 0.05)
+    .option('--min-disagreements <n>', 'fewest labelled messages on which one alone is right', count, 10)
+    .action((named: string, options) => finish(promoteModel(named, options, env)));
+  models
+    .command('compare')
+    .description('how a challenger does beside the champion: agreement, and who is right where they disagree')
+    .argument('[bundle]', 'as for promote', 'challenger')
+    .option('--label-space <name>', 'only messages that were read in it')
+    .option('--json', 'print it as one JSON document')
+    .action((named: string, options) => finish(compareModels(named, options, env)));
   models
     .command('rollback')
     .description('serve the bundle before')

@@ -1,9 +1,11 @@
 import { type Client, ClientError, Status } from 'nice-grpc';
+import { CompareBundlesResponse, ModelMonitoringServiceDefinition } from '../gen/replymesh/v1/model_monitoring_service.js';
 import { type Bundle, ModelServiceDefinition } from '../gen/replymesh/v1/model_service.js';
 import type { Environment } from '../lib/config.js';
 import { CommandFailed } from './failure.js';
 import { withMesh } from './meshClient.js';
 import { openModelsFolder } from './modelsFolder.js';
+import { promotionVerdict, renderComparison } from './promotion.js';
 import { printable } from './renderDecision.js';
 
 /** A promotion that takes longer than a call may is asked for again: it goes on meanwhile. */
@@ -18,10 +20,24 @@ export async function listModels({ json }: { json?: boolean }, env: Environment)
   return 0;
 }
 
+export interface PromoteOptions {
+  /** Only when the paired test says that it is better. */
+  readonly ifBetter?: boolean;
+  readonly alpha: number;
+  readonly minDisagreements: number;
+}
+
 /** Makes a bundle the champion, named by its digest, the beginning of it, its name, name and version, or alias. */
-export async function promoteModel(named: string, env: Environment): Promise<number> {
+export async function promoteModel(named: string, options: PromoteOptions, env: Environment): Promise<number> {
+  const wanted = await withModels(env, async (models) => oneNamed(named, (await models.listBundles({})).bundles));
+  if (options.ifBetter) {
+    const { comparison } = await comparisonOf(wanted.digest, {}, env);
+    const verdict = promotionVerdict(comparison, options);
+    if (!verdict.promote) throw new CommandFailed(`Not promoted: ${verdict.why}`);
+    process.stderr.write(`${verdict.why}\n`);
+  }
+  const { digest } = wanted;
   const bundle = await withModels(env, async (models) => {
-    const { digest } = oneNamed(named, (await models.listBundles({})).bundles);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return (await models.promoteBundle({ digest })).bundle!;
@@ -56,6 +72,33 @@ export async function addModel(folder: string, env: Environment): Promise<number
     `${bundle.manifest.name} ${bundle.manifest.version} was added. Serve it with "models promote ${bundle.digest.slice(0, 12)}".\n`,
   );
   return 0;
+}
+
+export interface CompareOptions {
+  readonly labelSpace?: string;
+  readonly json?: boolean;
+}
+
+/** Compares a challenger with the champion on messages that both have read. */
+export async function compareModels(named: string, options: CompareOptions, env: Environment): Promise<number> {
+  const { digest } = await withModels(env, async (models) => oneNamed(named, (await models.listBundles({})).bundles));
+  const { comparison, champion } = await comparisonOf(digest, options, env);
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(CompareBundlesResponse.toJSON(comparison))}\n`
+      : printable(`${digest.slice(0, 12)} against ${champion.slice(0, 12)}\n${renderComparison(comparison)}`),
+  );
+  return 0;
+}
+
+async function comparisonOf(challenger: string, { labelSpace = '' }: Pick<CompareOptions, 'labelSpace'>, env: Environment) {
+  const { bundles } = await withModels(env, (models) => models.listBundles({}));
+  const champion = bundles.find(({ aliases }) => aliases.includes('champion'))!.digest;
+  if (champion === challenger) throw new CommandFailed('It is the champion already.');
+  const comparison = await withMesh(ModelMonitoringServiceDefinition, ['models.read'], env, (monitoring) =>
+    monitoring.compareBundles({ champion, challenger, labelSpace }),
+  );
+  return { champion, comparison };
 }
 
 const withModels = <T>(env: Environment, work: (models: Client<ModelServiceDefinition>) => Promise<T>): Promise<T> =>

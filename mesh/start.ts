@@ -58,7 +58,8 @@ export async function runStart(environment: Environment): Promise<void> {
   try {
     mesh = await startMesh({
       ...config,
-      env,
+      // On a small scale, a challenger that somebody added is there to be compared.
+      env: { REPLYMESH_SHADOW_PERCENT: '100', ...env },
       withEnvoy: env['REPLYMESH_NO_ENVOY'] !== '1',
       onOutput: (program, line) => logStream.write(`${program} ${line}\n`),
       onRestart: (line) => process.stderr.write(`${line}\n`),

@@ -57,6 +57,11 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.ABORTED,
     message: (m: { id: string }) => `Article "${m.id}" has changed since you read it. Read it again and repeat the change.`,
   },
+  NO_CHALLENGER: {
+    code: Status.FAILED_PRECONDITION,
+    message: (_: None) =>
+      'No challenger reads messages beside the served bundle. Add one with "models add", and set REPLYMESH_SHADOW_PERCENT.',
+  },
   DRIFT_REPORT_NOT_FOUND: {
     code: Status.NOT_FOUND,
     message: (m: { id: string }) => `There is no drift report "${m.id}". List those that there are.`,

@@ -202,6 +202,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'renderSummary',
     'replayReport',
     'renderDrift',
+    'promotion',
     'plainWords',
     'serverSentEvents',
   ],

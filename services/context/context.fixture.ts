@@ -4,7 +4,12 @@ import { Redis } from 'ioredis';
 import { RichClientError } from 'nice-grpc-error-details';
 import pg from 'pg';
 import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
-import { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import {
+  type DeepPartial,
+  InferenceServiceDefinition,
+  type ModelChange,
+  type PredictChallengerResponse,
+} from '../../gen/replymesh/inference/v1/inference_service.js';
 import type { BundleManifest } from '../../gen/replymesh/type/v1/bundle.js';
 import { Channel } from '../../gen/replymesh/type/v1/customer.js';
 import { Action, Query } from '../../gen/replymesh/type/v1/decision.js';
@@ -141,6 +146,8 @@ export async function startContext(
     cache,
     features,
     inference,
+    audits: audit,
+    inferenceClient: connection.client,
     context: clients[0].client,
     knowledge: clients[1].client,
     feedback: clients[2].client,
@@ -179,6 +186,10 @@ const described = {
 
 const DIMENSION = 384;
 
+const unused = (): never => {
+  throw new Error('not part of this test');
+};
+
 /** Another service, and so a real one: its embedding counts the three-letter pieces of a text. `come` starts it when it was away. */
 async function startLetterInference(away: boolean) {
   const encoderDigest = 'e'.repeat(64);
@@ -190,14 +201,21 @@ async function startLetterInference(away: boolean) {
     embed: letterEmbedding,
     embedded: 0,
     manifest: undefined as BundleManifest | undefined,
-  };
-  const unused = (): never => {
-    throw new Error('not part of this test');
+    challenger: '',
+    predictChallenger: unused as (text: string) => DeepPartial<PredictChallengerResponse> | Promise<never>,
+    changes: [] as ModelChange[],
+    files: {} as Record<string, Buffer[]>,
   };
   const start = (listen: string) =>
     startServer({ ...SERVER, listen }, meshPrincipal, [
       serve(InferenceServiceDefinition, {
         predict: unused,
+        describeChallenger: async () => ({ digest: state.challenger, percent: 100 }),
+        predictChallenger: async (request) => state.predictChallenger(request.text),
+        listModelChanges: async () => ({ changes: state.changes }),
+        readBundleFile: async function* ({ path }) {
+          for (const content of state.files[path] ?? unused()) yield { content };
+        },
         describeBundle: async () => ({
           ...described,
           ...(state.manifest ? { manifest: state.manifest } : {}),

@@ -1,10 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ModelChangeKind } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { Action, Decision } from '../../gen/replymesh/type/v1/decision.js';
 import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, startContext } from './context.fixture.js';
 import { DIGEST, MANIFEST } from './drift.fixture.js';
 import { type EventType, events } from './events.js';
+import { writeModelChanges } from './modelChanges.js';
 import { rowsOf, type Store } from './store.js';
 
 const FORMS: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -58,6 +60,20 @@ describe('what is announced', () => {
     await Promise.all(alike.map((query) => mesh.context.recordDecision({ query }, t.as)));
     Object.assign(mesh.inference.state, { digest: DIGEST, manifest: MANIFEST });
     await mesh.monitoring.checkDrift({}, t.as);
+    mesh.inference.state.changes = [
+      {
+        ...{
+          id: 'chg_1',
+          kind: ModelChangeKind.PROMOTED,
+          digest: DIGEST,
+          previousDigest: 'a'.repeat(64),
+          tenant: t.tenant,
+          actor: 'secret',
+        },
+        ...{ time: new Date(), name: 'ensemble', version: '1.0.0', figures: [] },
+      },
+    ];
+    await writeModelChanges({ store, audit: mesh.audits, inference: mesh.inferenceClient }, new Set());
 
     const found = await announced(t);
     expect(found.slice(0, 3)).toMatchObject([

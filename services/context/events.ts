@@ -83,6 +83,18 @@ export const events = {
       retraining: text('`RetrainingVerdict` of the API.'),
     },
   },
+  ModelPromoted: {
+    doc: 'Another bundle of models is served, for every tenant: it was promoted, or an earlier one came back. Told in the tenant of whoever changed it.',
+    fields: {
+      change_id: text('Of the change, `chg_…`.'),
+      kind: text('`ModelChangeKind` of the mesh: `PROMOTED` or `ROLLED_BACK`.'),
+      bundle_digest: text("SHA-256 of the bundle's manifest."),
+      previous_digest: text('The same of the bundle before.'),
+      model_name: text('Name of the bundle; empty when its manifest cannot be read any more.'),
+      bundle_version: text('Its version; likewise.'),
+      create_time: time('When it changed.'),
+    },
+  },
 } as const satisfies Readonly<Record<string, { readonly doc: string; readonly fields: Readonly<Record<string, Field<unknown>>> }>>;
 
 export type EventType = keyof typeof events;

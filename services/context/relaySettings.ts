@@ -10,7 +10,7 @@ export const relaySettings = {
   relayS3Bucket: text({
     env: 'REPLYMESH_RELAY_S3_BUCKET',
     optional: true,
-    doc: 'S3 bucket that gets the events as files of gzipped JSON lines.',
+    doc: 'S3 bucket that gets the events as files of gzipped JSON lines, and every bundle of models that is promoted.',
   }),
   relayS3FlushMs: integer({
     env: 'REPLYMESH_RELAY_S3_FLUSH_MS',

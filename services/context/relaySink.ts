@@ -18,7 +18,7 @@ export interface Refusal {
 
 /** Where events are carried to. */
 export interface Sink {
-  readonly name: 'dynamodb' | 's3' | 'eventbridge' | 'mlflow';
+  readonly name: 'dynamodb' | 's3' | 'eventbridge' | 'mlflow' | 'bundles' | 'shadow';
   /** Most events that it is handed at once. */
   readonly batchSize: number;
   /** How many of these go together, from the first on, and from when on they may when the batch is not full; without it all of them at once. */

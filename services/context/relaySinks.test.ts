@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lib/config.js';
@@ -44,7 +45,7 @@ afterEach(async () => {
 
 const start = async (env: Record<string, string>, endpoint = moto.url): Promise<void> => {
   const config = parseConfig(relaySettings, { REPLYMESH_RELAY_AWS_ENDPOINT: endpoint, REPLYMESH_RELAY_S3_FLUSH_MS: '0', ...env });
-  relays = await startRelays({ store, config, now: () => new Date() });
+  relays = await startRelays({ store, config, inference: mesh.inferenceClient, now: () => new Date() });
 };
 /** As after a crash between a delivery and its confirmation: everything goes again. */
 const forgetDelivery = async (): Promise<void> => {
@@ -266,6 +267,75 @@ describe('a bus of EventBridge', () => {
   });
 });
 
+describe('a bucket that gets the bundles that are promoted', () => {
+  const digestOf = (content: string): string => createHash('sha256').update(content).digest('hex');
+  /** A bundle that the inference service has, in parts as it sends them. */
+  const makeBundle = (content: string) => {
+    const manifest = JSON.stringify({ files: [{ path: 'spaces/a/heads.onnx', sha256: digestOf(content) }] });
+    const files = {
+      'manifest.json': [Buffer.from(manifest)],
+      'spaces/a/heads.onnx': [Buffer.from(content.slice(0, 3)), Buffer.from(content.slice(3))],
+    };
+    return { digest: digestOf(manifest), files };
+  };
+  const newBucket = async () => {
+    const name = `b-${randomUUID()}`;
+    await makeBucket(moto.url, name);
+    const client = new S3Client({ endpoint: moto.url, forcePathStyle: true });
+    const keys = async (digest: string): Promise<string[]> => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: name, Prefix: `bundles/${digest}/` }));
+      return Contents.map(({ Key = '' }) => Key.slice(`bundles/${digest}/`.length)).sort();
+    };
+    const read = async (key: string): Promise<string> => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: name, Key: key }));
+      return (await Body?.transformToString()) ?? '';
+    };
+    return { keys, read, env: { REPLYMESH_RELAY_S3_BUCKET: name } };
+  };
+  const promoted = (digest: string) => announce({ type: 'ModelPromoted', payload: { bundle_digest: digest } });
+
+  it('holds each whole, once, and waits for what cannot be read yet', async () => {
+    const bucket = await newBucket();
+    const { digest, files } = makeBundle('some weights');
+    mesh.inference.state.files = {};
+    await promoted(digest);
+    await start(bucket.env);
+    await until(async () => (await relayEvents.get()).values.some(({ labels }) => labels.sink === 'bundles' && labels.result === 'failed'));
+    expect(await bucket.keys(digest)).toEqual([]);
+    mesh.inference.state.files = files;
+    await until(async () => (await bucket.keys(digest)).length === 2);
+    expect(await bucket.keys(digest)).toEqual(['manifest.json', 'spaces/a/heads.onnx']);
+    expect(await bucket.read(`bundles/${digest}/spaces/a/heads.onnx`)).toBe('some weights');
+    await forgetDelivery();
+    // What is there is not read again.
+    mesh.inference.state.files = { 'manifest.json': files['manifest.json'] };
+    const { digest: next, files: nextFiles } = makeBundle('other weights');
+    await start(bucket.env);
+    await until(async () =>
+      (await relayEvents.get()).values.some(
+        ({ labels, value }) => labels.sink === 'bundles' && labels.result === 'delivered' && value >= 2,
+      ),
+    );
+    mesh.inference.state.files = nextFiles;
+    await promoted(next);
+    await until(async () => (await bucket.keys(next)).length === 2);
+  });
+
+  it('never gets a bundle that is not what its digest says', async () => {
+    const bucket = await newBucket();
+    const { files } = makeBundle('some weights');
+    const digest = 'f'.repeat(64);
+    mesh.inference.state.files = files;
+    const failures = async () =>
+      (await relayEvents.get()).values.find(({ labels }) => labels.sink === 'bundles' && labels.result === 'failed')?.value ?? 0;
+    const before = await failures();
+    await promoted(digest);
+    await start(bucket.env);
+    await until(async () => (await failures()) > before);
+    expect(await bucket.keys(digest)).toEqual(['spaces/a/heads.onnx']);
+  });
+});
+
 describe('an MLflow server', { timeout: 300_000 }, () => {
   let mlflow: RelayServer;
   beforeAll(async () => {
@@ -341,6 +411,21 @@ describe('an MLflow server', { timeout: 300_000 }, () => {
       { step: hourOf('2026-11-24T08:00:00Z'), value: 2 },
       { step: hourOf('2026-11-24T09:00:00Z'), value: 1 },
     ]);
+  });
+
+  it('calls the version that was trained into a promoted bundle its champion', async () => {
+    const digest = 'd'.repeat(64);
+    await ask('registered-models/create', { name: 'replymesh' });
+    const tags = [{ key: 'bundle_digest', value: digest }];
+    for (const own of [tags, []]) await ask('model-versions/create', { name: 'replymesh', source: 's3://models/bundle', tags: own });
+    // One that was trained elsewhere is nobody's version.
+    for (const bundle_digest of [digest, 'e'.repeat(64)]) await announce({ type: 'ModelPromoted', payload: { bundle_digest } });
+    await start(env());
+    const champion = async () =>
+      ((await ask('registered-models/alias?name=replymesh&alias=champion')) as { model_version?: { version: string } }).model_version
+        ?.version;
+    await until(async () => (await champion()) !== undefined);
+    expect(await champion()).toBe('1');
   });
 
   it('never gets an event whose numbers are none: that one is a dead letter', async () => {

@@ -47,6 +47,8 @@ export function openMlflowSink({ uri, windowMs }: Options): Sink {
       const { points, refused } = monitoringPoints(events, windowMs);
       try {
         for (const point of points) await logPoint(point, signal);
+        for (const { type, payload } of events)
+          if (type === 'ModelPromoted') await nameChampion(call, String(payload['bundle_digest']), signal);
       } catch (error) {
         // Somebody may have removed a run.
         runs.clear();
@@ -70,9 +72,9 @@ class MlflowError extends Error {
   }
 }
 
-type Call = <T>(path: string, body: object, signal: AbortSignal) => Promise<T>;
+type Call = <T>(path: string, body: object | undefined, signal: AbortSignal) => Promise<T>;
 
-/** MLflow's REST API, version 2.0; every method that is used here takes a POST. */
+/** MLflow's REST API, version 2.0: a POST with a body, a GET without. */
 function caller(uri: string): Call {
   const base = new URL(uri);
   const credentials = base.username === '' ? undefined : `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
@@ -84,15 +86,28 @@ function caller(uri: string): Call {
   };
   return async (path, body, signal) => {
     const response = await fetch(`${base.href.replace(/\/$/, '')}/api/2.0/mlflow/${path}`, {
-      method: 'POST',
       headers,
-      body: JSON.stringify(body),
+      ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     const answer = (await response.json().catch(() => ({}))) as { error_code?: string; message?: string };
     if (!response.ok) throw new MlflowError(path, response.status, answer.error_code ?? '', answer.message ?? '');
     return answer as never;
   };
+}
+
+/** Training registers its bundles under this name (`training/replymesh_training/tracking.py`), each version with the bundle's tag. */
+const REGISTERED = 'replymesh';
+
+/** Gives the bundle's version of the registered model the alias `champion`; one that was trained elsewhere has none. */
+async function nameChampion(call: Call, bundleDigest: string, signal: AbortSignal): Promise<void> {
+  const filter = encodeURIComponent(`name = '${REGISTERED}' and tags.${TAG} = '${bundleDigest}'`);
+  const { model_versions: [found] = [] } = await call<{ model_versions?: { version: string }[] }>(
+    `model-versions/search?filter=${filter}&max_results=1`,
+    undefined,
+    signal,
+  );
+  if (found) await call('registered-models/alias', { name: REGISTERED, alias: 'champion', version: found.version }, signal);
 }
 
 /** The oldest run with the bundle's tag: two that were made at once, or after a lost answer, are one from then on. */

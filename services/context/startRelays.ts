@@ -1,3 +1,5 @@
+import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { MeshClient } from '../../lib/client.js';
 import type { ConfigOf } from '../../lib/config.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { startOutboxExpiry } from './outboxExpiry.js';
@@ -9,12 +11,14 @@ import type { Store } from './store.js';
 interface Parts {
   readonly store: Store;
   readonly config: ConfigOf<typeof relaySettings>;
+  /** Reads the bundles that are uploaded. */
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'readBundleFile'>;
   readonly now: () => Date;
 }
 
 /** Relays the outbox to every sink that is set, and forgets what all of them have. @throws StartError when a sink cannot be used as it is set */
-export async function startRelays({ store, config, now }: Parts): Promise<Closable> {
-  const sinks = await openSinks(config);
+export async function startRelays({ store, config, inference, now }: Parts): Promise<Closable> {
+  const sinks = await openSinks(config, inference);
   const expiry = startOutboxExpiry({ store, sinks: sinks.map(({ name }) => name), retentionDays: config.outboxRetentionDays, now });
   const relays = sinks.map((sink) => startRelay({ store, sink, now }));
   return {
@@ -25,7 +29,7 @@ export async function startRelays({ store, config, now }: Parts): Promise<Closab
 }
 
 /** Each is loaded where it is set only: the SDK takes long to load. */
-async function openSinks(config: ConfigOf<typeof relaySettings>): Promise<Sink[]> {
+async function openSinks(config: Parts['config'], inference: Parts['inference']): Promise<Sink[]> {
   const endpoint = config.relayAwsEndpoint;
   const sinks: Sink[] = [];
   if (config.relayDynamodbTable !== undefined) {
@@ -35,6 +39,8 @@ async function openSinks(config: ConfigOf<typeof relaySettings>): Promise<Sink[]
   if (config.relayS3Bucket !== undefined) {
     const { openS3Sink } = await import('./relayToS3.js');
     sinks.push(await openS3Sink({ bucket: config.relayS3Bucket, endpoint, flushMs: config.relayS3FlushMs }));
+    const { openBundleSink } = await import('./relayBundles.js');
+    sinks.push(await openBundleSink({ bucket: config.relayS3Bucket, endpoint, inference }));
   }
   if (config.relayEventbridgeBus !== undefined) {
     const { openEventbridgeSink } = await import('./relayToEventbridge.js');

@@ -6,6 +6,32 @@ export interface Aliases {
   readonly challenger?: string;
   /** Champions before this one, the latest last. */
   readonly history: readonly string[];
+  /** How it came to be the champion, the latest last; absent before the first change. */
+  readonly changes?: readonly Change[];
+}
+
+/** One change of the champion. */
+export interface Change {
+  readonly id: string;
+  readonly kind: 'promoted' | 'rolled back';
+  readonly digest: string;
+  readonly previous: string;
+  /** Who made it, and when: RFC 3339. */
+  readonly tenant: string;
+  readonly actor: string;
+  readonly at: string;
+}
+/** Who changes it, when, and what the change is called. */
+export type ChangedBy = Pick<Change, 'id' | 'tenant' | 'actor' | 'at'>;
+
+/** Changes that are remembered: others read them within seconds. */
+export const MAX_CHANGES = 100;
+
+/** The same names with the change written down; one that changed nothing is none. */
+export function noted(next: Aliases, before: Aliases, kind: Change['kind'], by: ChangedBy): Aliases {
+  if (next.champion === before.champion) return next;
+  const change: Change = { ...by, kind, digest: next.champion, previous: before.champion };
+  return { ...next, changes: [...(before.changes ?? []), change].slice(-MAX_CHANGES) };
 }
 
 /** Champions that are remembered. */
@@ -15,7 +41,7 @@ export const MAX_HISTORY = 100;
 export function promoted(aliases: Aliases, digest: string): Aliases {
   if (digest === aliases.champion) return aliases;
   const challenger = aliases.challenger === digest ? undefined : aliases.challenger;
-  return { champion: digest, ...named(challenger), history: [...aliases.history, aliases.champion].slice(-MAX_HISTORY) };
+  return { ...kept(aliases), champion: digest, ...named(challenger), history: [...aliases.history, aliases.champion].slice(-MAX_HISTORY) };
 }
 
 /** With the champion before this one; undefined when there was none. */
@@ -46,11 +72,20 @@ export function parseAliases(text: string): { readonly aliases: Aliases } | { re
     return { problem: 'it is not JSON' };
   }
   if (typeof read !== 'object' || read === null) return { problem: 'it is no object that names a "champion"' };
-  const { champion, challenger, history = [] } = read as Record<string, unknown>;
+  const { champion, challenger, history = [], changes } = read as Record<string, unknown>;
   if (!isDigest(champion)) return { problem: '"champion" is no digest' };
   if (!(challenger === undefined || isDigest(challenger))) return { problem: '"challenger" is no digest' };
   if (!Array.isArray(history) || !history.every(isDigest)) return { problem: '"history" is no list of digests' };
-  return { aliases: { champion, ...named(challenger), history } };
+  if (!(changes === undefined || (Array.isArray(changes) && changes.every(isChange))))
+    return { problem: '"changes" is no list of changes' };
+  return { aliases: { champion, ...named(challenger), history, ...(changes ? { changes } : {}) } };
 }
 
+const CHANGE_FIELDS = ['id', 'kind', 'digest', 'previous', 'tenant', 'actor', 'at'] as const;
+const isChange = (value: unknown): value is Change =>
+  typeof value === 'object' &&
+  value !== null &&
+  CHANGE_FIELDS.every((field) => typeof (value as Record<string, unknown>)[field] === 'string');
+
+const kept = ({ changes }: Aliases): Pick<Aliases, 'changes'> => (changes ? { changes } : {});
 const named = (challenger: string | undefined): Pick<Aliases, 'challenger'> => (challenger === undefined ? {} : { challenger });

@@ -9,6 +9,8 @@ import { WorkerLost, type Workers } from './workers.js';
 
 /** The bounded queue in front of the threads. */
 export interface Batcher {
+  /** Texts that wait. */
+  waiting(): number;
   /**
    * Runs one text, together with others of its kind, before any in the background. An aborted one is not run when its turn comes; one whose
    * thread dies runs once more.
@@ -119,7 +121,7 @@ export function openBatcher(workers: Workers, limits: BatcherLimits, nowMs: () =
       schedule();
     });
   };
-  return { run };
+  return { waiting: () => queue.length, run };
 }
 
 /** Those of a failed batch that run once more, each alone; the others fail. */

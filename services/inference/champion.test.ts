@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { background } from '../../lib/call.js';
 import type { Fault } from '../../lib/errors.js';
 import { openBundle } from './bundle.js';
 import { type Champion, openChampion } from './champion.js';
@@ -10,7 +11,7 @@ import { openRegistry, type Registry } from './registry.js';
 import { writeTinyBundle } from './tinyBundle.fixture.js';
 
 const limits = { defaultLabelSpace: 'support', workers: 1, maxQueued: 10, maxBatch: 1 };
-const never = new AbortController().signal;
+const never = background({ tenant: 'operators', timeoutMs: 600_000 });
 
 let work: string;
 let shipped: string;
@@ -59,7 +60,14 @@ describe('two replicas that share a models folder', () => {
     const [one, two] = [await replica(), await replica()];
     for (const version of ['2.0.0', '3.0.0']) await one.promote(await added(version), never);
     await Promise.all([one.rollBack(never), two.rollBack(never)]);
-    expect(await registry.aliases()).toEqual({ champion: registry.shippedDigest, history: [] });
+    const { changes, ...names } = await registry.aliases();
+    expect(names).toEqual({ champion: registry.shippedDigest, history: [] });
+    expect(changes?.map(({ kind, tenant }) => [kind, tenant])).toEqual([
+      ['promoted', 'operators'],
+      ['promoted', 'operators'],
+      ['rolled back', 'operators'],
+      ['rolled back', 'operators'],
+    ]);
     const shippedTwice = [registry.shippedDigest, registry.shippedDigest];
     await expect.poll(() => replicas.map((r) => r.serving.bundle.digest), { timeout: 30_000 }).toEqual(shippedTwice);
   });

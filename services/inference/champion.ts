@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { v7 as uuidv7 } from 'uuid';
+import type { Within } from '../../lib/call.js';
 import { Fault, StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { fail, fault } from '../errors.js';
-import { type Aliases, promoted, rolledBack } from './aliases.js';
+import { type Aliases, type ChangedBy, noted, promoted, rolledBack } from './aliases.js';
 import { AliasesUnusable } from './aliasesFile.js';
 import { withoutFolder } from './describeModels.js';
 import { followChampion } from './followChampion.js';
@@ -19,16 +21,19 @@ export interface Champion extends Closable {
   /** The names that the models folder gives. @throws Fault BUNDLE_NAMES_UNUSABLE */
   aliases(): Promise<Aliases>;
   /**
-   * Makes a bundle the champion and resolves when it is served. What has begun goes on when `signal` fires.
+   * Makes a bundle the champion and resolves when it is served. What has begun goes on when the signal fires.
    * @throws Fault BUNDLE_UNKNOWN, BUNDLE_BROKEN, BUNDLE_NAMES_UNUSABLE; nothing has changed then
    */
-  promote(digest: string, signal: AbortSignal): Promise<void>;
+  promote(digest: string, by: By): Promise<void>;
   /**
    * Goes back to the latest champion before this one that can be served.
    * @throws Fault NO_EARLIER_BUNDLE, BUNDLE_BROKEN, BUNDLE_NAMES_UNUSABLE; nothing has changed then
    */
-  rollBack(signal: AbortSignal): Promise<void>;
+  rollBack(by: By): Promise<void>;
 }
+
+/** Who changes it, and until when they wait. */
+export type By = Pick<Within, 'principal' | 'signal'>;
 
 interface Parts {
   readonly registry: Registry;
@@ -46,20 +51,21 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
   const change = changeTo(registry, serving, loadDigest);
 
   const aliases = (): Promise<Aliases> => registry.aliases().catch(refuseUnusable);
-  const promote = async (digest: string): Promise<void> => {
+  const promote = async (digest: string, by: ChangedBy): Promise<void> => {
     const { champion } = await aliases();
     if ((await registry.folderOf(digest)) === undefined) fail('BUNDLE_UNKNOWN', { digest });
-    if (champion !== digest || serving.bundle.digest !== digest) await change(digest, (current) => promoted(current, digest));
+    if (champion !== digest || serving.bundle.digest !== digest)
+      await change(digest, (current) => noted(promoted(current, digest), current, 'promoted', by));
   };
-  const rollBack = async (): Promise<void> => {
+  const rollBack = async (by: ChangedBy): Promise<void> => {
     // Where another replica has changed the champion meanwhile, the one before is another one: look again.
-    for (let done = false; !done; ) done = await stepBack(await aliases(), change);
+    for (let done = false; !done; ) done = await stepBack(await aliases(), change, by);
   };
   return {
     serving,
     aliases,
-    promote: (digest, signal) => turns.take(() => promote(digest), signal),
-    rollBack: (signal) => turns.take(rollBack, signal),
+    promote: (digest, { principal, signal }) => turns.take(() => promote(digest, changedBy(principal)), signal),
+    rollBack: ({ principal, signal }) => turns.take(() => rollBack(changedBy(principal)), signal),
     close: async () => {
       follower.close();
       await turns.done();
@@ -68,15 +74,24 @@ export async function openChampion({ registry, load, pollMs }: Parts): Promise<C
   };
 }
 
+const changedBy = ({ tenant, subject: actor }: By['principal']): ChangedBy => ({
+  id: `chg_${uuidv7()}`,
+  tenant,
+  actor,
+  at: new Date().toISOString(),
+});
+
 /** Serves a bundle under the names that the edit gives. @returns false when it gave none, and nothing has changed */
 type Change = (digest: string, edit: (current: Aliases) => Aliases | undefined) => Promise<boolean>;
 
 /** Goes back from what was seen to the latest champion that can be served. @returns false when that was no longer so */
-async function stepBack(seen: Aliases, change: Change): Promise<boolean> {
+async function stepBack(seen: Aliases, change: Change, by: ChangedBy): Promise<boolean> {
   let next = rolledBack(seen) ?? fail('NO_EARLIER_BUNDLE', {});
   for (;;) {
     try {
-      return await change(next.champion, (current) => (isDeepStrictEqual(current, seen) ? next : undefined));
+      return await change(next.champion, (current) =>
+        isDeepStrictEqual(current, seen) ? noted(next, seen, 'rolled back', by) : undefined,
+      );
     } catch (error) {
       const before = rolledBack(next);
       if (!isBroken(error) || !before) throw error;

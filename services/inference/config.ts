@@ -41,6 +41,14 @@ export const InferenceConfig = declare({
     default: 1024,
     doc: 'Most texts that wait; more are refused.',
   }),
+  shadowPercent: integer({
+    env: 'REPLYMESH_SHADOW_PERCENT',
+    min: 0,
+    max: 100,
+    default: 0,
+    defaultDoc: '`0`; `npm start` sets 100',
+    doc: 'Percentage of the messages that a challenger of the models folder reads beside the champion, after the answer. Each replica then has it in memory, with one thread of its own. 0 reads none.',
+  }),
   cache: oneOf({
     env: 'REPLYMESH_CACHE',
     values: ['on', 'off'],

@@ -7,11 +7,16 @@ import { packageRoot } from '../../lib/packageRoot.js';
 import { serve, startServer } from '../../lib/server.js';
 import { openCache } from './cache.js';
 import { describeBundle } from './describeBundle.js';
+import { describeChallenger } from './describeChallenger.js';
 import { embed } from './embed.js';
 import { followWorkers } from './health.js';
+import { listModelChanges } from './listModelChanges.js';
 import { type LoadedBundle, loadBundle } from './loadBundle.js';
 import { predict } from './predict.js';
+import { predictChallenger } from './predictChallenger.js';
+import { readBundleFile } from './readBundleFile.js';
 import { readingBytes } from './reading.js';
+import { openRegistry } from './registry.js';
 
 /** Folder of the bundle that the repository ships. */
 export const SHIPPED = fileURLToPath(new URL('models/default', packageRoot));
@@ -32,6 +37,7 @@ export async function serveInference(
 ): Promise<ServedInference> {
   const parts = await openParts(options);
   const cache = openCache(options.cacheBytes ?? 0, readingBytes);
+  const registry = await openRegistry({ folder: undefined, shipped: SHIPPED });
   const server = await startServer(
     { listen: '127.0.0.1:0', metricsAddress: '127.0.0.1:0', deadlineMs: 30_000, drainMs: 1000 },
     meshPrincipal,
@@ -40,6 +46,10 @@ export async function serveInference(
         predict: predict({ ...parts, cache }),
         embed: embed(parts),
         describeBundle: describeBundle(parts.bundle),
+        describeChallenger: describeChallenger({ loaded: undefined, percent: 0 }),
+        predictChallenger: predictChallenger({ challenger: { loaded: undefined }, champion: parts.batcher }),
+        listModelChanges: listModelChanges({ champion: registry, registry }),
+        readBundleFile: readBundleFile({ registry }),
       }),
     ],
   );

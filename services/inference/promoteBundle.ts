@@ -9,6 +9,6 @@ import type { Registry } from './registry.js';
 export const promoteBundle =
   ({ champion, registry }: { champion: Champion; registry: Registry }): Handler<ModelServiceDefinition, 'promoteBundle'> =>
   async ({ digest }, call) => {
-    await abortable(call.signal, champion.promote(digest, call.signal));
+    await abortable(call.signal, champion.promote(digest, call));
     return { bundle: await describeModels(registry, await champion.aliases(), champion.serving.bundle.digest, digest) };
   };

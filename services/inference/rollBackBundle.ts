@@ -9,7 +9,7 @@ import type { Registry } from './registry.js';
 export const rollBackBundle =
   ({ champion, registry }: { champion: Champion; registry: Registry }): Handler<ModelServiceDefinition, 'rollBackBundle'> =>
   async (_, call) => {
-    await abortable(call.signal, champion.rollBack(call.signal));
+    await abortable(call.signal, champion.rollBack(call));
     const { digest } = champion.serving.bundle;
     return { bundle: await describeModels(registry, await champion.aliases(), digest, digest) };
   };

@@ -16,9 +16,13 @@ from typing import Any
 import numpy as np
 
 from replymesh_training.config import RunConfig
+from replymesh_training.data import sha256_of
+from replymesh_training.manifest import MANIFEST
 from replymesh_training.plots import confusion_plot, reliability_plot
 
 MODEL = "replymesh"
+BUNDLE_TAG = "bundle_digest"
+"""Tag of a version: SHA-256 of the bundle's manifest."""
 ALIASES = ("challenger", "champion")
 MOST_PARAMETER = 500
 """Characters of a parameter, of which MLflow takes no more than 6000."""
@@ -111,5 +115,7 @@ def _logged(client: Any, config: RunConfig, content: Mapping[str, Any], bundle: 
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
     version = client.create_model_version(MODEL, f"{run.info.artifact_uri}/bundle", key)
+    # By it the mesh knows the version when the bundle is promoted.
+    client.set_model_version_tag(MODEL, version.version, BUNDLE_TAG, sha256_of(bundle / MANIFEST))
     client.set_registered_model_alias(MODEL, alias, version.version)
     return str(version.version)

@@ -7,6 +7,7 @@ import pytest
 
 from replymesh_training import tracking
 from replymesh_training.config import RunConfig
+from replymesh_training.data import sha256_of
 
 CONTENT = {"name": "quick", "createTime": "2026-01-01T00:00:00Z", "spaces": [{"name": "support", "metrics": {"test.accuracy": 0.75}}]}
 
@@ -50,6 +51,7 @@ def test_a_run_is_logged_and_its_bundle_registered(tmp_path: Path, monkeypatch: 
     assert [m.value for m in client.get_metric_history(first.run_id, "loss.support")] == [0.9, 0.5]
     assert {f.path for f in client.list_artifacts(first.run_id, "plots")} == set(followed().plots)
     assert [f.path for f in client.list_artifacts(first.run_id, "bundle")] == ["bundle/manifest.json"]
+    assert first.tags == {tracking.BUNDLE_TAG: sha256_of(tmp_path / "bundle" / "manifest.json")}
 
 
 def test_a_store_that_refuses_is_told_of_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
+import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { BundleManifest } from "../../type/v1/bundle.js";
 import { BehaviouralFeatures } from "../../type/v1/customer.js";
 import {
@@ -66,6 +67,45 @@ export function nameKindToJSON(object: NameKind): string {
       return "NAME_KIND_ORGANIZATION";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum NameKind");
+  }
+}
+
+/** How the champion changed. */
+export enum ModelChangeKind {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED = 0,
+  /** PROMOTED - Another bundle was promoted. */
+  PROMOTED = 1,
+  /** ROLLED_BACK - An earlier one came back. */
+  ROLLED_BACK = 2,
+}
+
+export function modelChangeKindFromJSON(object: any): ModelChangeKind {
+  switch (object) {
+    case 0:
+    case "MODEL_CHANGE_KIND_UNSPECIFIED":
+      return ModelChangeKind.UNSPECIFIED;
+    case 1:
+    case "MODEL_CHANGE_KIND_PROMOTED":
+      return ModelChangeKind.PROMOTED;
+    case 2:
+    case "MODEL_CHANGE_KIND_ROLLED_BACK":
+      return ModelChangeKind.ROLLED_BACK;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ModelChangeKind");
+  }
+}
+
+export function modelChangeKindToJSON(object: ModelChangeKind): string {
+  switch (object) {
+    case ModelChangeKind.UNSPECIFIED:
+      return "MODEL_CHANGE_KIND_UNSPECIFIED";
+    case ModelChangeKind.PROMOTED:
+      return "MODEL_CHANGE_KIND_PROMOTED";
+    case ModelChangeKind.ROLLED_BACK:
+      return "MODEL_CHANGE_KIND_ROLLED_BACK";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ModelChangeKind");
   }
 }
 
@@ -190,6 +230,100 @@ export interface DescribeBundleResponse {
   defaultLabelSpace: string;
   /** What makes its embeddings, lower-case hexadecimal. */
   encoderDigest: string;
+}
+
+/** Request of DescribeChallenger. */
+export interface DescribeChallengerRequest {
+}
+
+/** Answer of DescribeChallenger. */
+export interface DescribeChallengerResponse {
+  /** SHA-256 of the challenger's manifest, lower-case hexadecimal; empty while none reads messages. */
+  digest: string;
+  /** Percentage of the messages that it is to read. */
+  percent: number;
+}
+
+/** Request of PredictChallenger. */
+export interface PredictChallengerRequest {
+  /** The text, personal data masked. */
+  text: string;
+  /** The label space; the server's default when empty. */
+  labelSpace: string;
+}
+
+/** Answer of PredictChallenger. */
+export interface PredictChallengerResponse {
+  /** SHA-256 of the challenger's manifest, lower-case hexadecimal. */
+  bundleDigest: string;
+  /** The label space that was used. */
+  labelSpace: string;
+  /** Its first intent. */
+  intent: string;
+  /** Calibrated probability that the intent is right, 0 to 1. */
+  confidence: number;
+  /** Predictive entropy in nats. */
+  predictiveEntropy: number;
+}
+
+/** Request of ListModelChanges. */
+export interface ListModelChangesRequest {
+}
+
+/** A figure of a label space, as the manifest tells it. */
+export interface SpaceFigure {
+  /** The label space. */
+  labelSpace: string;
+  /** Its name, for example `test.accuracy`. */
+  name: string;
+  /** The figure. */
+  value: number;
+}
+
+/** A change of the champion. */
+export interface ModelChange {
+  /** Its id, the same however often it is listed. */
+  id: string;
+  /** How it changed. */
+  kind: ModelChangeKind;
+  /** Digest of the champion from then on. */
+  digest: string;
+  /** Digest of the one before. */
+  previousDigest: string;
+  /** Tenant of the caller who changed it. */
+  tenant: string;
+  /** The caller. */
+  actor: string;
+  /** When it changed. */
+  time:
+    | Date
+    | undefined;
+  /** Name of the bundle; empty when its manifest cannot be read any more, as all below. */
+  name: string;
+  /** Its version. */
+  version: string;
+  /** Main figures that it reached on held-out data. */
+  figures: SpaceFigure[];
+}
+
+/** Answer of ListModelChanges. */
+export interface ListModelChangesResponse {
+  /** The changes, oldest first. */
+  changes: ModelChange[];
+}
+
+/** Request of ReadBundleFile. */
+export interface ReadBundleFileRequest {
+  /** Digest of the bundle. */
+  digest: string;
+  /** Path of the file below the bundle's folder, as the manifest declares it; `manifest.json` for the manifest. */
+  path: string;
+}
+
+/** Answer of ReadBundleFile. */
+export interface ReadBundleFileResponse {
+  /** The next part of the file. */
+  content: Buffer;
 }
 
 function createBasePredictRequest(): PredictRequest {
@@ -1356,6 +1490,983 @@ export const DescribeBundleResponse: MessageFns<DescribeBundleResponse> = {
   },
 };
 
+function createBaseDescribeChallengerRequest(): DescribeChallengerRequest {
+  return {};
+}
+
+export const DescribeChallengerRequest: MessageFns<DescribeChallengerRequest> = {
+  encode(_: DescribeChallengerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeChallengerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeChallengerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DescribeChallengerRequest {
+    return {};
+  },
+
+  toJSON(_: DescribeChallengerRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeChallengerRequest>): DescribeChallengerRequest {
+    return DescribeChallengerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DescribeChallengerRequest>): DescribeChallengerRequest {
+    const message = createBaseDescribeChallengerRequest();
+    return message;
+  },
+};
+
+function createBaseDescribeChallengerResponse(): DescribeChallengerResponse {
+  return { digest: "", percent: 0 };
+}
+
+export const DescribeChallengerResponse: MessageFns<DescribeChallengerResponse> = {
+  encode(message: DescribeChallengerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.percent !== 0) {
+      writer.uint32(16).int32(message.percent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeChallengerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeChallengerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.percent = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeChallengerResponse {
+    return {
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      percent: isSet(object.percent) ? globalThis.Number(object.percent) : 0,
+    };
+  },
+
+  toJSON(message: DescribeChallengerResponse): unknown {
+    const obj: any = {};
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.percent !== 0) {
+      obj.percent = Math.round(message.percent);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeChallengerResponse>): DescribeChallengerResponse {
+    return DescribeChallengerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeChallengerResponse>): DescribeChallengerResponse {
+    const message = createBaseDescribeChallengerResponse();
+    message.digest = object.digest ?? "";
+    message.percent = object.percent ?? 0;
+    return message;
+  },
+};
+
+function createBasePredictChallengerRequest(): PredictChallengerRequest {
+  return { text: "", labelSpace: "" };
+}
+
+export const PredictChallengerRequest: MessageFns<PredictChallengerRequest> = {
+  encode(message: PredictChallengerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.labelSpace !== "") {
+      writer.uint32(18).string(message.labelSpace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictChallengerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictChallengerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.labelSpace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictChallengerRequest {
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      labelSpace: isSet(object.labelSpace)
+        ? globalThis.String(object.labelSpace)
+        : isSet(object.label_space)
+        ? globalThis.String(object.label_space)
+        : "",
+    };
+  },
+
+  toJSON(message: PredictChallengerRequest): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.labelSpace !== "") {
+      obj.labelSpace = message.labelSpace;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictChallengerRequest>): PredictChallengerRequest {
+    return PredictChallengerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictChallengerRequest>): PredictChallengerRequest {
+    const message = createBasePredictChallengerRequest();
+    message.text = object.text ?? "";
+    message.labelSpace = object.labelSpace ?? "";
+    return message;
+  },
+};
+
+function createBasePredictChallengerResponse(): PredictChallengerResponse {
+  return { bundleDigest: "", labelSpace: "", intent: "", confidence: 0, predictiveEntropy: 0 };
+}
+
+export const PredictChallengerResponse: MessageFns<PredictChallengerResponse> = {
+  encode(message: PredictChallengerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bundleDigest !== "") {
+      writer.uint32(10).string(message.bundleDigest);
+    }
+    if (message.labelSpace !== "") {
+      writer.uint32(18).string(message.labelSpace);
+    }
+    if (message.intent !== "") {
+      writer.uint32(26).string(message.intent);
+    }
+    if (message.confidence !== 0) {
+      writer.uint32(33).double(message.confidence);
+    }
+    if (message.predictiveEntropy !== 0) {
+      writer.uint32(41).double(message.predictiveEntropy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictChallengerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictChallengerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bundleDigest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.labelSpace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.intent = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.confidence = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.predictiveEntropy = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictChallengerResponse {
+    return {
+      bundleDigest: isSet(object.bundleDigest)
+        ? globalThis.String(object.bundleDigest)
+        : isSet(object.bundle_digest)
+        ? globalThis.String(object.bundle_digest)
+        : "",
+      labelSpace: isSet(object.labelSpace)
+        ? globalThis.String(object.labelSpace)
+        : isSet(object.label_space)
+        ? globalThis.String(object.label_space)
+        : "",
+      intent: isSet(object.intent) ? globalThis.String(object.intent) : "",
+      confidence: isSet(object.confidence) ? globalThis.Number(object.confidence) : 0,
+      predictiveEntropy: isSet(object.predictiveEntropy)
+        ? globalThis.Number(object.predictiveEntropy)
+        : isSet(object.predictive_entropy)
+        ? globalThis.Number(object.predictive_entropy)
+        : 0,
+    };
+  },
+
+  toJSON(message: PredictChallengerResponse): unknown {
+    const obj: any = {};
+    if (message.bundleDigest !== "") {
+      obj.bundleDigest = message.bundleDigest;
+    }
+    if (message.labelSpace !== "") {
+      obj.labelSpace = message.labelSpace;
+    }
+    if (message.intent !== "") {
+      obj.intent = message.intent;
+    }
+    if (message.confidence !== 0) {
+      obj.confidence = floatToJson(message.confidence);
+    }
+    if (message.predictiveEntropy !== 0) {
+      obj.predictiveEntropy = floatToJson(message.predictiveEntropy);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictChallengerResponse>): PredictChallengerResponse {
+    return PredictChallengerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictChallengerResponse>): PredictChallengerResponse {
+    const message = createBasePredictChallengerResponse();
+    message.bundleDigest = object.bundleDigest ?? "";
+    message.labelSpace = object.labelSpace ?? "";
+    message.intent = object.intent ?? "";
+    message.confidence = object.confidence ?? 0;
+    message.predictiveEntropy = object.predictiveEntropy ?? 0;
+    return message;
+  },
+};
+
+function createBaseListModelChangesRequest(): ListModelChangesRequest {
+  return {};
+}
+
+export const ListModelChangesRequest: MessageFns<ListModelChangesRequest> = {
+  encode(_: ListModelChangesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListModelChangesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListModelChangesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListModelChangesRequest {
+    return {};
+  },
+
+  toJSON(_: ListModelChangesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListModelChangesRequest>): ListModelChangesRequest {
+    return ListModelChangesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListModelChangesRequest>): ListModelChangesRequest {
+    const message = createBaseListModelChangesRequest();
+    return message;
+  },
+};
+
+function createBaseSpaceFigure(): SpaceFigure {
+  return { labelSpace: "", name: "", value: 0 };
+}
+
+export const SpaceFigure: MessageFns<SpaceFigure> = {
+  encode(message: SpaceFigure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.labelSpace !== "") {
+      writer.uint32(10).string(message.labelSpace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.value !== 0) {
+      writer.uint32(25).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpaceFigure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpaceFigure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.labelSpace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SpaceFigure {
+    return {
+      labelSpace: isSet(object.labelSpace)
+        ? globalThis.String(object.labelSpace)
+        : isSet(object.label_space)
+        ? globalThis.String(object.label_space)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: SpaceFigure): unknown {
+    const obj: any = {};
+    if (message.labelSpace !== "") {
+      obj.labelSpace = message.labelSpace;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SpaceFigure>): SpaceFigure {
+    return SpaceFigure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SpaceFigure>): SpaceFigure {
+    const message = createBaseSpaceFigure();
+    message.labelSpace = object.labelSpace ?? "";
+    message.name = object.name ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseModelChange(): ModelChange {
+  return {
+    id: "",
+    kind: 0,
+    digest: "",
+    previousDigest: "",
+    tenant: "",
+    actor: "",
+    time: undefined,
+    name: "",
+    version: "",
+    figures: [],
+  };
+}
+
+export const ModelChange: MessageFns<ModelChange> = {
+  encode(message: ModelChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.digest !== "") {
+      writer.uint32(26).string(message.digest);
+    }
+    if (message.previousDigest !== "") {
+      writer.uint32(34).string(message.previousDigest);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    if (message.actor !== "") {
+      writer.uint32(50).string(message.actor);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(58).fork()).join();
+    }
+    if (message.name !== "") {
+      writer.uint32(66).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(74).string(message.version);
+    }
+    for (const v of message.figures) {
+      SpaceFigure.encode(v!, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ModelChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseModelChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.previousDigest = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.figures.push(SpaceFigure.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ModelChange {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      kind: isSet(object.kind) ? modelChangeKindFromJSON(object.kind) : 0,
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      previousDigest: isSet(object.previousDigest)
+        ? globalThis.String(object.previousDigest)
+        : isSet(object.previous_digest)
+        ? globalThis.String(object.previous_digest)
+        : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      figures: globalThis.Array.isArray(object?.figures) ? object.figures.map((e: any) => SpaceFigure.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ModelChange): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.kind !== 0) {
+      obj.kind = modelChangeKindToJSON(message.kind);
+    }
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.previousDigest !== "") {
+      obj.previousDigest = message.previousDigest;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.figures?.length) {
+      obj.figures = message.figures.map((e) => SpaceFigure.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ModelChange>): ModelChange {
+    return ModelChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ModelChange>): ModelChange {
+    const message = createBaseModelChange();
+    message.id = object.id ?? "";
+    message.kind = object.kind ?? 0;
+    message.digest = object.digest ?? "";
+    message.previousDigest = object.previousDigest ?? "";
+    message.tenant = object.tenant ?? "";
+    message.actor = object.actor ?? "";
+    message.time = object.time ?? undefined;
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.figures = object.figures?.map((e) => SpaceFigure.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListModelChangesResponse(): ListModelChangesResponse {
+  return { changes: [] };
+}
+
+export const ListModelChangesResponse: MessageFns<ListModelChangesResponse> = {
+  encode(message: ListModelChangesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      ModelChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListModelChangesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListModelChangesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(ModelChange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListModelChangesResponse {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => ModelChange.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListModelChangesResponse): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => ModelChange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListModelChangesResponse>): ListModelChangesResponse {
+    return ListModelChangesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListModelChangesResponse>): ListModelChangesResponse {
+    const message = createBaseListModelChangesResponse();
+    message.changes = object.changes?.map((e) => ModelChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReadBundleFileRequest(): ReadBundleFileRequest {
+  return { digest: "", path: "" };
+}
+
+export const ReadBundleFileRequest: MessageFns<ReadBundleFileRequest> = {
+  encode(message: ReadBundleFileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadBundleFileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadBundleFileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadBundleFileRequest {
+    return {
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+    };
+  },
+
+  toJSON(message: ReadBundleFileRequest): unknown {
+    const obj: any = {};
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReadBundleFileRequest>): ReadBundleFileRequest {
+    return ReadBundleFileRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadBundleFileRequest>): ReadBundleFileRequest {
+    const message = createBaseReadBundleFileRequest();
+    message.digest = object.digest ?? "";
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseReadBundleFileResponse(): ReadBundleFileResponse {
+  return { content: Buffer.alloc(0) };
+}
+
+export const ReadBundleFileResponse: MessageFns<ReadBundleFileResponse> = {
+  encode(message: ReadBundleFileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadBundleFileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadBundleFileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadBundleFileResponse {
+    return { content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: ReadBundleFileResponse): unknown {
+    const obj: any = {};
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReadBundleFileResponse>): ReadBundleFileResponse {
+    return ReadBundleFileResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadBundleFileResponse>): ReadBundleFileResponse {
+    const message = createBaseReadBundleFileResponse();
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 /** Runs the models of one bundle. */
 export type InferenceServiceDefinition = typeof InferenceServiceDefinition;
 export const InferenceServiceDefinition = {
@@ -1399,6 +2510,54 @@ export const InferenceServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
+    /**
+     * Tells which bundle may read messages beside the one that is served, and how many of them.
+     * Errors: none of its own.
+     */
+    describeChallenger: {
+      name: "DescribeChallenger",
+      requestType: DescribeChallengerRequest as typeof DescribeChallengerRequest,
+      requestStream: false,
+      responseType: DescribeChallengerResponse as typeof DescribeChallengerResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * What the challenger makes of a text. Nobody waits for it: it gives way to every text that the served bundle has to read.
+     * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), FAILED_PRECONDITION (NO_CHALLENGER), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+     */
+    predictChallenger: {
+      name: "PredictChallenger",
+      requestType: PredictChallengerRequest as typeof PredictChallengerRequest,
+      requestStream: false,
+      responseType: PredictChallengerResponse as typeof PredictChallengerResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Lists the last changes of the champion, oldest first: at most 100 of them.
+     * Errors: FAILED_PRECONDITION (BUNDLE_NAMES_UNUSABLE).
+     */
+    listModelChanges: {
+      name: "ListModelChanges",
+      requestType: ListModelChangesRequest as typeof ListModelChangesRequest,
+      requestStream: false,
+      responseType: ListModelChangesResponse as typeof ListModelChangesResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Reads one file of a bundle, in parts: its manifest, or what that declares.
+     * Errors: NOT_FOUND (BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN).
+     */
+    readBundleFile: {
+      name: "ReadBundleFile",
+      requestType: ReadBundleFileRequest as typeof ReadBundleFileRequest,
+      requestStream: false,
+      responseType: ReadBundleFileResponse as typeof ReadBundleFileResponse,
+      responseStream: true,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
   },
 } as const;
 
@@ -1422,6 +2581,38 @@ export interface InferenceServiceImplementation<CallContextExt = {}> {
     request: DescribeBundleRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DescribeBundleResponse>>;
+  /**
+   * Tells which bundle may read messages beside the one that is served, and how many of them.
+   * Errors: none of its own.
+   */
+  describeChallenger(
+    request: DescribeChallengerRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DescribeChallengerResponse>>;
+  /**
+   * What the challenger makes of a text. Nobody waits for it: it gives way to every text that the served bundle has to read.
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), FAILED_PRECONDITION (NO_CHALLENGER), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   */
+  predictChallenger(
+    request: PredictChallengerRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<PredictChallengerResponse>>;
+  /**
+   * Lists the last changes of the champion, oldest first: at most 100 of them.
+   * Errors: FAILED_PRECONDITION (BUNDLE_NAMES_UNUSABLE).
+   */
+  listModelChanges(
+    request: ListModelChangesRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ListModelChangesResponse>>;
+  /**
+   * Reads one file of a bundle, in parts: its manifest, or what that declares.
+   * Errors: NOT_FOUND (BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN).
+   */
+  readBundleFile(
+    request: ReadBundleFileRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<ReadBundleFileResponse>>;
 }
 
 export interface InferenceServiceClient<CallOptionsExt = {}> {
@@ -1444,6 +2635,46 @@ export interface InferenceServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<DescribeBundleRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<DescribeBundleResponse>;
+  /**
+   * Tells which bundle may read messages beside the one that is served, and how many of them.
+   * Errors: none of its own.
+   */
+  describeChallenger(
+    request: DeepPartial<DescribeChallengerRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DescribeChallengerResponse>;
+  /**
+   * What the challenger makes of a text. Nobody waits for it: it gives way to every text that the served bundle has to read.
+   * Errors: NOT_FOUND (LABEL_SPACE_UNKNOWN), FAILED_PRECONDITION (NO_CHALLENGER), RESOURCE_EXHAUSTED (INFERENCE_BUSY, with RetryInfo).
+   */
+  predictChallenger(
+    request: DeepPartial<PredictChallengerRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<PredictChallengerResponse>;
+  /**
+   * Lists the last changes of the champion, oldest first: at most 100 of them.
+   * Errors: FAILED_PRECONDITION (BUNDLE_NAMES_UNUSABLE).
+   */
+  listModelChanges(
+    request: DeepPartial<ListModelChangesRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ListModelChangesResponse>;
+  /**
+   * Reads one file of a bundle, in parts: its manifest, or what that declares.
+   * Errors: NOT_FOUND (BUNDLE_UNKNOWN), FAILED_PRECONDITION (BUNDLE_BROKEN).
+   */
+  readBundleFile(
+    request: DeepPartial<ReadBundleFileRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<ReadBundleFileResponse>;
+}
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
 }
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
@@ -1459,9 +2690,33 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
+
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
+
+export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

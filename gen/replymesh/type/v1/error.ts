@@ -56,6 +56,8 @@ export enum ErrorReason {
   BUNDLE_NAMES_UNUSABLE = 25,
   /** DRIFT_REPORT_NOT_FOUND - NOT_FOUND: there is no drift report of this id. List those that there are. */
   DRIFT_REPORT_NOT_FOUND = 26,
+  /** NO_CHALLENGER - FAILED_PRECONDITION: no challenger reads messages beside the served bundle. Add one, and set REPLYMESH_SHADOW_PERCENT. */
+  NO_CHALLENGER = 27,
   /** QUERY_NOT_FOUND - No query has this id. */
   QUERY_NOT_FOUND = 30,
   /** ARTICLE_NOT_FOUND - No article has this id. */
@@ -160,6 +162,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 26:
     case "ERROR_REASON_DRIFT_REPORT_NOT_FOUND":
       return ErrorReason.DRIFT_REPORT_NOT_FOUND;
+    case 27:
+    case "ERROR_REASON_NO_CHALLENGER":
+      return ErrorReason.NO_CHALLENGER;
     case 30:
     case "ERROR_REASON_QUERY_NOT_FOUND":
       return ErrorReason.QUERY_NOT_FOUND;
@@ -256,6 +261,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_BUNDLE_NAMES_UNUSABLE";
     case ErrorReason.DRIFT_REPORT_NOT_FOUND:
       return "ERROR_REASON_DRIFT_REPORT_NOT_FOUND";
+    case ErrorReason.NO_CHALLENGER:
+      return "ERROR_REASON_NO_CHALLENGER";
     case ErrorReason.QUERY_NOT_FOUND:
       return "ERROR_REASON_QUERY_NOT_FOUND";
     case ErrorReason.ARTICLE_NOT_FOUND:

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import pMap from 'p-map';
+import { Counter } from 'prom-client';
+import type { InferenceServiceDefinition, PredictChallengerResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { background } from '../../lib/call.js';
+import type { MeshClient } from '../../lib/client.js';
+import { registry } from '../../lib/metrics.js';
+import type { Closable } from '../../lib/shutdown.js';
+import type { ContentKeys } from './contentKeys.js';
+import { startRelay } from './relay.js';
+import type { OutboxEvent, Sink } from './relaySink.js';
+import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { rowsOf, type Store } from './store.js';
+
+export interface ShadowParts {
+  readonly store: Store;
+  readonly keys: ContentKeys;
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'describeChallenger' | 'predictChallenger'>;
+  readonly now: () => Date;
+}
+
+/** Older messages are no live traffic: what could not be read in this time is left out, so that the challenger never lags behind. */
+const LIVE_MS = 60_000;
+const BATCH = 64;
+const AT_ONCE = 2;
+const TIMEOUT_MS = 5000;
+
+const shadowMessages = new Counter({
+  name: 'shadow_messages_total',
+  help: 'Messages that a challenger was to read beside the champion: "read", or "dropped" because the models were busy or away, or the message too old.',
+  labelNames: ['result'],
+  registers: [registry],
+});
+
+/** Has the challenger read what the champion has answered, for as long as the process runs. Nobody waits for it: it follows the events, one instance at a time. */
+export const startShadow = (parts: ShadowParts): Closable => startRelay({ store: parts.store, sink: shadowSink(parts), now: parts.now });
+
+/** Nothing is ever carried again: what could not be read now is dropped. */
+export function shadowSink({ store, keys, inference, now }: ShadowParts): Sink {
+  const read = async (digest: string, { tenant, subject }: OutboxEvent): Promise<void> => {
+    const within = background({ tenant, timeoutMs: TIMEOUT_MS });
+    const [row] = await store.within(within, (tx) =>
+      rowsOf<SealedRecord>(tx, sql`select ${SEALED_RECORD} from ${QUERIES_AND_KEYS} where q.id = ${subject}`),
+    );
+    const query = row && openQuery(keys, tenant, row);
+    // Erased meanwhile, or kept without models, which says nothing to compare with.
+    if (!query?.decision?.evidence?.bundleDigest) return;
+    const found = await inference.predictChallenger({ text: query.text, labelSpace: query.labelSpace }, { within });
+    if (found.bundleDigest !== digest) return;
+    await store.within(within, (tx) => tx.execute(insertion(tenant, query.id, found, now())));
+    shadowMessages.inc({ result: 'read' });
+  };
+  const drop = (): void => shadowMessages.inc({ result: 'dropped' });
+
+  return {
+    name: 'shadow',
+    batchSize: BATCH,
+    deliver: async (events, signal) => {
+      const within = background({ tenant: 'replymesh', timeoutMs: TIMEOUT_MS, signal });
+      const { digest, percent } = await inference.describeChallenger({}, { within }).catch(() => ({ digest: '', percent: 0 }));
+      if (digest === '') return [];
+      const chosen = events.filter((event) => isMessage(event) && percentile(event.subject) < percent);
+      await pMap(
+        chosen,
+        async (event) => {
+          if (signal.aborted || now().getTime() - event.createdAt.getTime() > LIVE_MS) return drop();
+          await read(digest, event).catch(drop);
+        },
+        { concurrency: AT_ONCE },
+      );
+      return [];
+    },
+    close: () => {},
+  };
+}
+
+const isMessage = ({ type }: OutboxEvent): boolean => type === 'QueryProcessed' || type === 'QueryEscalated';
+/** 0 to 99, the same for a message in every instance. */
+const percentile = (id: string): number => createHash('sha256').update(id).digest().readUInt32BE() % 100;
+
+/** Of a message that was erased since, nothing is written. */
+const insertion = (
+  tenant: string,
+  id: string,
+  { bundleDigest, labelSpace, intent, confidence, predictiveEntropy }: PredictChallengerResponse,
+  at: Date,
+) => sql`
+  insert into shadow_predictions (tenant, query_id, bundle_digest, label_space, intent, confidence, uncertainty, created_at)
+  select ${tenant}, ${id}, ${bundleDigest}, ${labelSpace}, ${intent}, ${confidence}, ${predictiveEntropy}, ${at.toISOString()}
+  where exists (select from queries where id = ${id})
+  on conflict do nothing`;
