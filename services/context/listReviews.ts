@@ -10,6 +10,7 @@ import { openReview, REVIEW_OF_QUERY, type ReviewOfQuery, reviewsOfQueries } fro
 import { rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
+const NOTHING = Buffer.alloc(0);
 
 /** One way through the queue: how it is sorted, and what a page token says of a row. */
 interface Order {
@@ -57,7 +58,8 @@ export const listReviews =
           )} order by ${order.sorted}`,
       ),
     );
-    const page = rows.slice(0, howManyFit(rows.slice(0, pageSize)));
+    // One whose message is gone has its place all the same: without it a page would look like the last one.
+    const page = rows.slice(0, howManyFit(rows.slice(0, pageSize).map(({ record }) => ({ record: record ?? NOTHING }))));
     const last = page.at(-1);
     return {
       reviews: page.flatMap((row) => openReview(keys, tenant, row) ?? []),

@@ -23,7 +23,11 @@ export interface ReviewRow {
   readonly created_at: number;
 }
 /** The same beside the message that it is about. */
-export type ReviewOfQuery = ReviewRow & SealedRecord;
+export type ReviewOfQuery = ReviewRow &
+  Omit<SealedRecord, 'record'> & {
+    /** Null when the message is gone, and its review not yet. */
+    readonly record: Uint8Array | null;
+  };
 
 /** Of the review `r`. */
 export const REVIEW_COLUMNS: SQL = sql`
@@ -32,7 +36,7 @@ export const REVIEW_COLUMNS: SQL = sql`
 
 /** Reviews `r`, from a table or a subquery, each with its message and the key: by both parts of the key, so that one partition is read. */
 export const reviewsOfQueries = (reviews: SQL): SQL => sql`
-  ${reviews} join queries q on q.tenant = r.tenant and q.id = r.query_id and q.created_at = r.created_at ${KEY_OF_QUERY}`;
+  ${reviews} left join queries q on q.tenant = r.tenant and q.id = r.query_id and q.created_at = r.created_at ${KEY_OF_QUERY}`;
 export const REVIEW_OF_QUERY: SQL = sql`${REVIEW_COLUMNS}, ${SEALED_RECORD}`;
 
 /** Where an edited reply is sealed. */
@@ -68,6 +72,7 @@ export const reviewOf = (row: ReviewRow, key: ContentKey | undefined): Review =>
 
 /** A review with its message; undefined when nobody can read that any more. */
 export function openReview(keys: ContentKeys, tenant: string, row: ReviewOfQuery): (Review & { query: Query }) | undefined {
-  const query = openQuery(keys, tenant, row);
+  const { record } = row;
+  const query = record === null ? undefined : openQuery(keys, tenant, { ...row, record });
   return query && { ...reviewOf(row, keys.read(tenant, row.customer_id, row.wrapped_key)), query };
 }

@@ -135,6 +135,15 @@ describe.each(storeKinds)('reviews on %s', (kind) => {
     );
   });
 
+  it('whose message is gone end no list', async () => {
+    const t = newTenant();
+    const at = (second: number) => ({ createTime: new Date(START + second * 1000) });
+    const [first, gone, last] = [await record(t, at(0)), await record(t, at(1)), await record(t, at(2))];
+    await store.within(t.as.within, (tx) => tx.execute(sql`delete from queries where id = ${gone.id}`));
+    expect(idsOf(await walk({ pageSize: 1 }, t.as))).toEqual([first.id, last.id]);
+    expect(await reasonOf(resolve(t, gone.id))).toBe('REVIEW_NOT_FOUND');
+  });
+
   it('refuse a page token of another tenant, filter or order', async () => {
     const [t, other] = [newTenant(), newTenant()];
     await Promise.all([record(t), record(t), record(other), record(other)]);
