@@ -18,7 +18,6 @@ import { howManyFit } from './listQueries.js';
 import { keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import type { PseudonymOf } from './pseudonym.js';
 import { OUT_OF_SCOPE } from './reviewDraw.js';
-import { KEY_OF_QUERY } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -115,7 +114,10 @@ const readLabelled = (
       )
       select s.query_id, s.said, l.id, l.label, l.source, l.drawn, l.labelled_by, ${millis('l.created_at')} as labelled_at,
              q.query_text, q.customer_id, q.intent, q.model_version, k.wrapped_key
-      from standing s join labels l using (id) left join queries q on q.id = s.query_id ${KEY_OF_QUERY}
+      from standing s
+      left join lateral (select * from labels o where o.id = s.id limit 1) l on true
+      left join lateral (select * from queries m where m.id = s.query_id limit 1) q on true
+      left join lateral (select * from customer_keys c where c.tenant = q.tenant and c.customer_id = q.customer_id limit 1) k on true
       order by s.query_id`,
   );
 

@@ -3,7 +3,7 @@ import { Action, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { Draw, type Review, ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import type { ContentKey, ContentKeys } from './contentKeys.js';
 import { drawOf, informationOf, rankOf } from './reviewDraw.js';
-import { KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis } from './store.js';
 
 /** A review as `REVIEW_COLUMNS` reads it. */
@@ -34,9 +34,14 @@ export const REVIEW_COLUMNS: SQL = sql`
   r.query_id, r.rank, r.information, r.drawn, r.claimed_by, ${millis('r.claimed_until')} as claimed_until, r.outcome, r.label, r.edited_reply, r.request_id,
   r.resolved_by, ${millis('r.resolved_at')} as resolved_at, ${millis('r.created_at')} as created_at`;
 
-/** Reviews `r`, from a table or a subquery, each with its message and the key: by both parts of the key, so that one partition is read. */
+/**
+ * Reviews `r`, from a table or a subquery, each with its message and the key: by both parts of the key, so that one partition is read. Lateral, so that
+ * each is looked up by itself: where the tables' statistics are old, a plain join reads all messages for each review.
+ */
 export const reviewsOfQueries = (reviews: SQL): SQL => sql`
-  ${reviews} left join queries q on q.tenant = r.tenant and q.id = r.query_id and q.created_at = r.created_at ${KEY_OF_QUERY}`;
+  ${reviews}
+  left join lateral (select * from queries m where m.tenant = r.tenant and m.id = r.query_id and m.created_at = r.created_at limit 1) q on true
+  left join lateral (select * from customer_keys c where c.tenant = q.tenant and c.customer_id = q.customer_id limit 1) k on true`;
 export const REVIEW_OF_QUERY: SQL = sql`${REVIEW_COLUMNS}, ${SEALED_RECORD}`;
 
 /** Where an edited reply is sealed. */
