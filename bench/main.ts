@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Mesh, startMesh } from '../mesh/mesh.js';
 import { startDriver } from './driverProcess.js';
+import { maskInput } from './mask.js';
 import { measure } from './plan.js';
 import { type QualityOptions, quality } from './quality.js';
 import { document, tables } from './report.js';
@@ -108,6 +109,11 @@ program
   .option('--json', 'print one JSON document')
   .exitOverride()
   .action((_own: QualityOptions, command: Command) => quality(command.optsWithGlobals<QualityOptions>(), process.env, interrupted.signal));
+program
+  .command('mask')
+  .description('Masks a JSON list of texts from standard input as the mesh masks messages, for training.')
+  .exitOverride()
+  .action(() => maskInput(process.env, interrupted.signal));
 program.action(async (options: Options) => {
   if (options.postgres && !process.env['DATABASE_URL'])
     program.error('--postgres needs DATABASE_URL, such as postgres://user@127.0.0.1:5432/bench.');

@@ -34,8 +34,9 @@ export async function openBundleSink({ bucket, endpoint, inference }: Options): 
   const isThere = (at: { Bucket: string; Key: string }, abortSignal: AbortSignal): Promise<boolean> =>
     client.send(new HeadObjectCommand(at), { abortSignal }).then(
       () => true,
-      (error: Error) => {
-        if (error.name === 'NotFound') return false;
+      (error: { readonly $metadata?: { readonly httpStatusCode?: number } }) => {
+        // Who may not list the bucket hears 403 of what is not there; the put then tells what may be done.
+        if ([403, 404].includes(error.$metadata?.httpStatusCode ?? 0)) return false;
         throw error;
       },
     );

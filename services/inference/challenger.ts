@@ -35,7 +35,7 @@ export function followChallenger({ registry, load, percent, pollMs }: Parts): Ch
       // The champion's follower tells of a file that cannot be read.
       () => loaded?.bundle.digest,
     );
-    if (digest === loaded?.bundle.digest || digest === refused) return;
+    if (digest === loaded?.bundle.digest || (digest !== undefined && digest === refused)) return;
     refused = undefined;
     await swap(undefined);
     if (digest === undefined) return;
