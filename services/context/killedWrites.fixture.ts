@@ -10,8 +10,8 @@ import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
 import { background } from '../../lib/call.js';
 import { connect } from '../../lib/client.js';
+import { freePort } from '../../lib/freePort.js';
 import { packageRoot } from '../../lib/packageRoot.js';
-import { freePort } from '../../mesh/ports.js';
 import { aQuery, newTenant, startContext, until } from './context.fixture.js';
 import { openPglite } from './pglite.js';
 import { openPostgres } from './postgres.js';

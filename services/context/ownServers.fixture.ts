@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { freePort } from '../../mesh/ports.js';
+import { freePort } from '../../lib/freePort.js';
 import { until } from './context.fixture.js';
 
 /** A server that a test may kill: nobody else uses it. */
