@@ -53,7 +53,7 @@ describe('what is announced', () => {
     await mesh.context.recordDecision({ query: escalated }, t.as);
     const given = { queryId: whole.id, satisfaction: 2, resolved: false, correctedIntent: 'track_refund' };
     const { feedback } = await mesh.feedback.submitFeedback(given, t.as);
-    await mesh.feedback.submitFeedback({ queryId: escalated.id, resolved: true }, t.as);
+    await mesh.feedback.submitFeedback({ queryId: escalated.id, resolved: true, correctedIntent: 'my secret is that I am late' }, t.as);
     await mesh.reviews.resolveReview({ queryId: whole.id, outcome: ReviewOutcome.EDITED, editedReply: 'Dear secret' }, t.as);
     await mesh.reviews.resolveReview({ queryId: escalated.id, outcome: ReviewOutcome.APPROVED }, t.as);
     const alike = Array.from({ length: 60 }, () => aQuery());
@@ -90,6 +90,10 @@ describe('what is announced', () => {
         subject: whole.id,
         payload: { customer_id: 'c-1', intent: 'get_refund', satisfaction: 2, resolved: false, corrected_intent: 'track_refund' },
       },
+    ]);
+    expect(found.filter(({ type }) => type === 'FeedbackReceived').map(({ payload }) => payload['corrected_intent'])).toEqual([
+      'track_refund',
+      'other',
     ]);
     expect(JSON.stringify(found)).not.toContain('secret');
     expect(new Set(found.map(({ type }) => type))).toEqual(new Set(Object.keys(events)));

@@ -65,6 +65,8 @@ export const asBackground = `SET LOCAL ROLE ${BACKGROUND_ROLE}`;
 export const SESSION_SETTINGS = {
   // Vector search looks on past rows that row-level security hides, instead of returning too few (pgvector ≥ 0.8).
   'hnsw.iterative_scan': 'strict_order',
+  // As many candidates as the longest ranking of a search holds; 40, the default, would be fewer.
+  'hnsw.ef_search': '100',
   timezone: 'UTC',
   standard_conforming_strings: 'on',
   // No statement here is long enough to win back what compiling it costs: 60 ms of a summary's 90.

@@ -138,6 +138,9 @@ async function noteOnInteraction(
   return { customerId: row.customer_id, ...versions, apply: (history) => withLineChanged(history, before, after) };
 }
 
+/** What is written like a label, else `other`: an event carries no words of a customer, which the field may hold as well. */
+const labelAlone = (text: string): string => (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text) || text === '' ? text : 'other');
+
 async function announce(tx: Transaction, tenant: string, feedback: Feedback, about: About): Promise<void> {
   const at = (feedback.createTime as Date).toISOString();
   const payload: Payload<'FeedbackReceived'> = {
@@ -146,7 +149,7 @@ async function announce(tx: Transaction, tenant: string, feedback: Feedback, abo
     ...about,
     satisfaction: feedback.satisfaction ?? null,
     resolved: feedback.resolved ?? null,
-    corrected_intent: feedback.correctedIntent,
+    corrected_intent: labelAlone(feedback.correctedIntent),
     create_time: at,
   };
   await tx.execute(sql`

@@ -29,6 +29,8 @@ describe('personal data', () => {
     ['my account number is 12-345-678', 'my account number is {{ACCOUNT_1}}'],
     ['tracking code: 1Z999AA10123456784', 'tracking code: {{REFERENCE_1}}'],
     ['ticket ID 4711-22', 'ticket ID {{REFERENCE_1}}'],
+    ['order-445566, order_id=445567 and order№12345', 'order-{{ORDER_1}}, order_id={{ORDER_2}} and order№{{ORDER_3}}'],
+    ['it says ORD-445566 on it', 'it says {{NUMBER_1}} on it'],
     ['what about #85632 and 732201349959', 'what about #{{NUMBER_1}} and {{NUMBER_2}}'],
     ['my SSN is 536-90-4399, his 900-12-3456', 'my SSN is {{SSN_1}}, his {{PHONE_1}}'],
     ['social security number 536904399', 'social security number {{SSN_1}}'],

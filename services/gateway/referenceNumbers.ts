@@ -2,8 +2,8 @@ import type { Span } from './span.js';
 
 /** What a number is of, by the word before it. */
 const WORDS = {
-  ORDER: 'orders?|purchases?|ord',
-  INVOICE: 'invoices?|bills?|receipts?|inv',
+  ORDER: 'orders?|purchases?',
+  INVOICE: 'invoices?|bills?|receipts?',
   ACCOUNT: 'accounts?|acct|a/c|customer|client|member|membership|user|policy|contract|subscription|loan',
   REFERENCE:
     'tracking|parcel|package|shipment|delivery|ticket|case|reference|ref|booking|reservation|confirmation|transaction|transfer|claim|serial|request',
@@ -11,11 +11,13 @@ const WORDS = {
 export type ReferenceKind = keyof typeof WORDS;
 
 /** Between the word and its number: "order number is #", "account no.:", "ticket ID". */
-const BETWEEN = String.raw`(?:[ \t]{0,2}(?:numbers?|nos?\.|no|nr\.?|num|ids?|codes?|ref(?:erence)?|is|was|are|being)\b\.?){0,3}[ \t]{0,2}[:#=(]{0,2}[ \t]{0,2}#?(?<=[ \t:#=(])`;
+const BETWEEN = String.raw`(?:[ \t_-]{0,2}(?:numbers?|nos?\.|no|nr\.?|num|ids?|codes?|ref(?:erence)?|is|was|are|being)\b\.?){0,3}[ \t]{0,2}[-:#=(№]{0,2}[ \t]{0,2}#?(?<=[- \t:#=(№])`;
 /** Letters, digits and what parts them, at least four digits in all: an amount or a count has fewer, or a sign of money. */
 const NUMBER = String.raw`((?=(?:[\p{L}\-/_]{0,8}\d){4})[\p{L}\d](?:[\p{L}\d]|[\-/_](?=[\p{L}\d])){3,39})(?![\p{L}\d@]|[.,:]\d|[ \t]?(?:%|€|£|\$|¥|(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks|days?|hours?|times|items)\b))`;
 /** `#` and a number: of whatever it is. */
 const HASH = new RegExp(String.raw`(?<![\p{L}\p{N}&#])#[ \t]?${NUMBER}`, 'giu');
+/** Capitals, a hyphen and digits: the number of something, whatever it is. */
+const CODED = /(?<![\p{L}\p{N}-])[A-Z]{2,5}-\d{4,12}(?![\p{L}\p{N}])/gu;
 /** So many digits in a row are nobody's count or amount. */
 const LONG = /(?<![\p{L}\d.,$€£#-])\d{8,30}(?![\p{L}\d]|[.,]\d|-\d)/gu;
 /** The same in groups: a card or an account with a slip in it, or some other number; longer than any telephone number in use. */
@@ -38,6 +40,7 @@ export const findReferences =
 /** Numbers that nothing says the kind of: behind a `#`, or too long to be anything else. */
 export const findOtherNumbers = (text: string): Span[] => [
   ...captured(text, HASH),
+  ...[...text.matchAll(CODED)].map(spanOf),
   ...[...text.matchAll(LONG)].map(spanOf).filter(isNoDate(text)),
   ...[...text.matchAll(LONG_IN_GROUPS)].filter(({ 0: number }) => number.replace(/\D/g, '').length >= LONG_DIGITS).map(spanOf),
 ];

@@ -25,8 +25,9 @@ export interface NameText {
 const MOST_PIECES = 12;
 /** Words beside those that matter that are read too: a name is told by what stands around it. */
 const OVERLAP_WORDS = 8;
-/** Words whose pieces are kept, so that the common ones are cut once. */
+/** Words whose pieces are kept, so that the common ones are cut once; longer ones are not, so that nothing but words is. */
 const KEPT_WORDS = 20_000;
+const LONGEST_KEPT = 32;
 
 export type ReadNames = (text: string) => NameText;
 
@@ -39,7 +40,7 @@ export function nameReader(tokenize: Tokenize, maxTokens: number): ReadNames {
     if (known) return known;
     // Each word has to fit beside the special tokens.
     const pieces = Array.from(tokenize(word).ids.subarray(1, -1)).slice(0, Math.min(MOST_PIECES, maxTokens - 2));
-    kept.set(word, pieces);
+    if (word.length <= LONGEST_KEPT) kept.set(word, pieces);
     return pieces;
   };
 
