@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Mesh, startMesh } from '../mesh/mesh.js';
 import { startDriver } from './driverProcess.js';
+import { maskInput } from './mask.js';
 import { type MemoryOptions, memory } from './memory.js';
 import { measure } from './plan.js';
 import { type QualityOptions, quality } from './quality.js';
@@ -125,6 +126,11 @@ program
     if (!process.env['DATABASE_URL']) command.error('It needs DATABASE_URL: a superuser on a server of which it may fill the disk.');
     return memory(command.optsWithGlobals<MemoryOptions>(), process.env, interrupted.signal, say);
   });
+program
+  .command('mask')
+  .description('Masks a JSON list of texts from standard input as the mesh masks messages, for training.')
+  .exitOverride()
+  .action(() => maskInput(process.env, interrupted.signal));
 program.action(async (options: Options) => {
   if (options.postgres && !process.env['DATABASE_URL'])
     program.error('--postgres needs DATABASE_URL, such as postgres://user@127.0.0.1:5432/bench.');

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pMap from 'p-map';
 import { figuresOf } from '../cli/evaluate.js';
-import { CALL_MS, type InferenceClient, predictAll } from '../cli/predictAll.js';
+import { type InferenceClient, predictAll } from '../cli/predictAll.js';
 import type { Row } from '../cli/rows.js';
-import { background } from '../lib/call.js';
-import { type Masked, mask, maskNames } from '../services/gateway/mask.js';
+import type { Masked } from '../services/gateway/mask.js';
 import { atLeast, type Figure, seen } from './figure.js';
+import { maskAll } from './maskAll.js';
 import { type Counted, count, type Span, scores } from './maskedSpans.js';
 
 /** Kinds of masks by the types of the annotated sentences: those told by their form, and those that the models tell. */
@@ -79,18 +78,6 @@ const costs = async (client: InferenceClient, sets: readonly TestSet[], signal: 
   }
   return found;
 };
-
-const CONCURRENCY = 16;
-const maskAll = (client: InferenceClient, texts: readonly string[], signal: AbortSignal): Promise<Masked[]> =>
-  pMap(
-    texts,
-    async (text) => {
-      const byForm = mask(text.normalize('NFC').trim());
-      const within = background({ tenant: 'bench', timeoutMs: CALL_MS, signal });
-      return maskNames(byForm, (await client.predict({ text: byForm.text, findNames: true }, { within })).names);
-    },
-    { concurrency: CONCURRENCY },
-  );
 
 async function readSentences(file: string): Promise<Sentence[]> {
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Environment } from '../lib/config.js';
 import { StartError } from '../lib/errors.js';
+import { freePort } from '../lib/freePort.js';
 import { isServing } from '../mesh/health.js';
-import { freePort } from '../mesh/ports.js';
 import { ProgramFailed, supervise } from '../mesh/supervised.js';
 import { CommandFailed } from './failure.js';
 import { root, setVariables } from './settings.js';

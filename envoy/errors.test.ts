@@ -8,7 +8,7 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { methods } from '../lib/contract.js';
 import { type Fault, retryAfter } from '../lib/errors.js';
-import { freePort } from '../mesh/ports.js';
+import { freePort } from '../lib/freePort.js';
 import { fault, type specs } from '../services/errors.js';
 import {
   type Call,

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { findEnvoy } from '../envoy/binary.js';
 import { envoyCommand } from '../envoy/command.js';
 import { renderEnvoyConfig } from '../envoy/render.js';
+import { freePort } from '../lib/freePort.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import { openContentKey } from './contentKey.js';
 import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
 import { type Identity, identityEnv, identityOf } from './identity.js';
 import { type Keys, openKeys } from './keys.js';
-import { freePort, requireFree } from './ports.js';
+import { requireFree } from './ports.js';
 import { type Program, type Supervised, supervise } from './supervised.js';
 
 export type ServiceName = 'context' | 'inference' | 'generator' | 'gateway';

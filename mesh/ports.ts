@@ -1,15 +1,6 @@
 import { createServer } from 'node:net';
 import { StartError } from '../lib/errors.js';
 
-/** A port that is free on loopback now. Kept for the life of the mesh, so that a restarted service is found where it was. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** @throws StartError when something listens there */
 export async function requireFree(port: number, variable: string): Promise<void> {
   const server = createServer();

@@ -11,8 +11,8 @@ import { decodeJwt } from 'jose';
 import { type ClientError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Decision } from '../gen/replymesh/type/v1/decision.js';
+import { freePort } from '../lib/freePort.js';
 import { packageRoot } from '../lib/packageRoot.js';
-import { freePort } from '../mesh/ports.js';
 import { startLlmServer } from './llmServer.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 

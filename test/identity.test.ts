@@ -10,8 +10,8 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type ClientError, createChannel, createClient, Metadata, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QueryServiceDefinition } from '../gen/replymesh/v1/query_service.js';
+import { freePort } from '../lib/freePort.js';
 import { packageRoot } from '../lib/packageRoot.js';
-import { freePort } from '../mesh/ports.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
 const NAMES = { REPLYMESH_JWT_ISSUER: 'https://id.example', REPLYMESH_JWT_AUDIENCE: 'shop' };

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +9,8 @@ import { IntentMode, Policy } from '../gen/replymesh/type/v1/policy.js';
 import { ReplayObstacle, ReplayStatus } from '../gen/replymesh/v1/query_service.js';
 import { packageRoot } from '../lib/packageRoot.js';
 import shippedPolicy from '../services/gateway/policy.json' with { type: 'json' };
-import { copyShipped } from './bundles.js';
+import { openBundle } from '../services/inference/bundle.js';
+import { writeTinyBundle } from '../services/inference/tinyBundle.fixture.js';
 import { type LlmServer, startLlmServer } from './llmServer.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
@@ -142,23 +144,15 @@ describe('a recorded decision', () => {
     expect(erased).toMatchObject({ status: ReplayStatus.NOT_REPLAYABLE, obstacle: ReplayObstacle.RECORD_ERASED, recorded: undefined });
   });
 
-  it('runs on the bundle that it was made with, though another is served, and names the one that is missing', async () => {
-    const { id, evidence } = await ask('How long does delivery take?', 'cus_bruno');
-    const shipped = evidence!.bundleDigest;
-    expect((await replymesh('models', 'add', await copyShipped(join(t.dataDir, 'copy'), '9.9.9'))).code).toBe(0);
-    const { bundles } = await t.models.listBundles({});
-    const { digest } = bundles.find((bundle) => bundle.version === '9.9.9')!;
-    await t.models.promoteBundle({ digest });
-    expect([(await replay(id)).status, (await replay(id)).replayed?.evidence?.bundleDigest]).toEqual([ReplayStatus.IDENTICAL, shipped]);
-    const later = await ask('How long does delivery take?', 'cus_bruno');
-    expect(later.evidence?.bundleDigest).toBe(digest);
-    await t.models.rollBackBundle({});
-    await rm(join(t.dataDir, 'models', 'bundles', digest), { recursive: true });
-    expect(await replay(later.id)).toMatchObject({
-      status: ReplayStatus.NOT_REPLAYABLE,
-      obstacle: ReplayObstacle.BUNDLE_CHANGED,
-      problem: expect.stringContaining(digest),
+  it('that had to do without models and without a generator is made again without them', async () => {
+    const away = (['inference', 'generator'] as const).map((name) => t.mesh.programs.get(name)!);
+    for (const program of away) program.kill('SIGSTOP');
+    const { id, degraded } = await ask('How long does delivery take?', 'cus_bruno').finally(() => {
+      for (const program of away) program.kill('SIGCONT');
     });
+    expect(degraded.slice(0, 2)).toEqual([Degradation.INFERENCE_UNAVAILABLE, Degradation.GENERATOR_UNAVAILABLE]);
+    // Little time was left to store it.
+    await expect.poll(async () => (await replay(id)).status, { timeout: 20_000 }).toBe(ReplayStatus.IDENTICAL);
   });
 
   it('waits for the database where its record does', async () => {
@@ -174,5 +168,41 @@ describe('a recorded decision', () => {
     const { id } = await ask('How long does delivery take?', 'cus_bruno');
     await expect(t.queries.replayQuery({ id }, await t.as('demo', ['queries.write']))).rejects.toThrow(/queries\.read/);
     await expect(t.queries.replayQuery({ id }, await t.as('another'))).rejects.toThrow(/No query has the id/);
+  });
+});
+
+describe('a decision that another bundle made', () => {
+  let work: string;
+  let tiny: TestMesh;
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'replymesh-replay-'));
+    const bundle = await writeTinyBundle(join(work, 'shipped'));
+    tiny = await startTestMesh({ withEnvoy: false, env: { REPLYMESH_BUNDLE_DIR: bundle, REPLYMESH_INFERENCE_WORKERS: '1' } });
+  });
+  afterAll(async () => {
+    await tiny?.stop();
+    await rm(work, { recursive: true, force: true });
+  });
+
+  it('is made again with that one from the models folder, and names it where it is gone', async () => {
+    const ask = async () => (await tiny.queries.processQuery({ text: 'Where is my parcel?' })).decision!;
+    const first = await ask();
+    const other = await openBundle(await writeTinyBundle(join(work, 'other'), { version: '2.0.0' }), 'support');
+    await cp(join(work, 'other'), join(tiny.dataDir, 'models', 'bundles', other.digest), { recursive: true });
+    await tiny.models.promoteBundle({ digest: other.digest });
+    const second = await ask();
+    expect([first, second].map(({ evidence }) => evidence?.bundleDigest === other.digest)).toEqual([false, true]);
+    for (const { id, evidence } of [first, second])
+      expect(await tiny.queries.replayQuery({ id })).toMatchObject({
+        status: ReplayStatus.IDENTICAL,
+        replayed: { evidence: { bundleDigest: evidence!.bundleDigest } },
+      });
+    await tiny.models.rollBackBundle({});
+    await rm(join(tiny.dataDir, 'models', 'bundles', other.digest), { recursive: true });
+    expect(await tiny.queries.replayQuery({ id: second.id })).toMatchObject({
+      status: ReplayStatus.NOT_REPLAYABLE,
+      obstacle: ReplayObstacle.BUNDLE_CHANGED,
+      problem: expect.stringContaining(other.digest),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -55,6 +55,25 @@ describe('a folder', () => {
       ['empty', [{ line: 1, problem: 'the file is empty. Fill it in or take it away.' }]],
       ['huge', [{ line: 1, problem: expect.stringMatching(/50\.0 MB of at most 5 MB.*Split it/) }]],
       ['latin1', [{ line: 3, problem: 'this is not UTF-8. Save the file as UTF-8.' }]],
+    ]);
+  });
+
+  it('with links in a circle is walked once, and says of a link that it cannot follow where that is', async () => {
+    await mkdir(join(folder, 'linked', 'deep'), { recursive: true });
+    await writeFile(join(folder, 'linked', 'deep', 'a.md'), '# A\n\nText.');
+    await symlink('../..', join(folder, 'linked', 'deep', 'up'));
+    await symlink('two.md', join(folder, 'linked', 'one.md'));
+    await symlink('one.md', join(folder, 'linked', 'two.md'));
+    await symlink('nowhere', join(folder, 'linked', 'z.md'));
+    await symlink('deep', join(folder, 'linked', 'folder.md'));
+    const { entries } = await openFolder(join(folder, 'linked'), undefined);
+    const read = await Promise.all(entries.map(async (entry) => [entry.path, await entry.read(signal)] as const));
+    expect(read.map(([path, { drafts, problems }]) => [path, drafts.length, problems])).toEqual([
+      ['deep/a', 1, []],
+      ['folder', 0, [{ line: 1, problem: expect.stringContaining('EISDIR') }]],
+      ['one', 0, [{ line: 1, problem: expect.stringContaining('ELOOP') }]],
+      ['two', 0, [{ line: 1, problem: expect.stringContaining('ELOOP') }]],
+      ['z', 0, [{ line: 1, problem: expect.stringContaining('ENOENT') }]],
     ]);
   });
 

@@ -54,6 +54,20 @@ Germany   4.90 EUR
       expect(parseHtml(html).problems).toMatchObject([{ line: 1, problem: expect.stringContaining('no text') }]);
   });
 
+  it('that was made to stop its reader is refused on the line where that begins, and the same in small is read', () => {
+    const wide = (rows: string, columns: string) => `<table><tr><td rowspan="${rows}" colspan="${columns}">x</table>`;
+    const bombs: [string, string][] = [
+      ['<div>\n'.repeat(1_000_000), '1001: the page has more than 1000 elements inside of each other'],
+      [`<ul>${'<li>x\n'.repeat(600_000)}`, '20000: the page has more than 20000 elements'],
+      [`<p>x</p>\n${'</p>'.repeat(1_000_000)}`, '2: the page has more than 20000 elements'],
+      [`\n\n${wide('999999999', '999999999')}`, '3: a cell of a table stands for more than 1000'],
+    ];
+    const told = bombs.map(([html]) => parseHtml(html).problems.map(({ line, problem }) => `${line}: ${problem}`));
+    expect(told).toEqual(bombs.map(([, start]) => [`${start}. Import the text of it, as Markdown.`]));
+    expect(draftOf(`<div>${'<div>'.repeat(100)}text`)?.body).toBe('text');
+    expect(draftOf(wide('2', '3'))?.body).toBe('x');
+  });
+
   it('keeps every word of its paragraphs, in their order', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'B', 'é', '返', '7', '-', '_', '*', '.'), minLength: 1, maxLength: 8 });
     const paragraph = fc.array(word, { minLength: 1, maxLength: 8 });

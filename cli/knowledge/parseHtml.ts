@@ -1,6 +1,7 @@
 import { compile, type FormatCallback, type HtmlToTextOptions } from 'html-to-text';
 import { Parser } from 'htmlparser2';
 import { type Parsed, refused } from './draft.js';
+import { beyondLimits } from './htmlLimits.js';
 
 /** Where the text of a page is, best first; otherwise it is in the body, together with what is around it. */
 const MAIN = ['main', '[role=main]', 'article'];
@@ -50,6 +51,8 @@ const bodyText = compile(optionsFor([], [...AROUND, ...ABOVE, 'title']));
 
 /** One article: the text of the page without what is around it, its first heading or else its `<title>` for the title, and the page's language. */
 export function parseHtml(html: string): Parsed {
+  const beyond = beyondLimits(html);
+  if (beyond) return { drafts: [], problems: [beyond], unknownKeys: [] };
   const lines = (mainText(html) || bodyText(html)).replaceAll('\u00A0', ' ').split('\n');
   const head = readHead(html);
   const heading = lines.findIndex((line) => line.startsWith('# '));

@@ -14,6 +14,8 @@ import { hexOf } from './sealedQuery.js';
 import { rowsOf, type Store } from './store.js';
 
 const MARK = 'zanzibarian umbrella';
+/** Feedback may say anything in the place of a label. */
+const SAID = 'the tartan suitcase';
 const redisUrl = process.env['REDIS_URL'];
 
 describe.each(storeKinds)('an erasure on %s', (kind) => {
@@ -45,7 +47,7 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
   const known = async (t: Tenant, customerId = 'cus-1') => {
     const query = aQuery({ customerId, requestId: `r-${customerId}`, sessionId: 's-1', text: `Where is my ${MARK}?` });
     await record(t, Query.fromPartial({ ...query, decision: { ...query.decision, reply: { text: `Your ${MARK} is on its way.` } } }));
-    await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 1, correctedIntent: 'lost_parcel' }, t.as);
+    await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 1, correctedIntent: SAID }, t.as);
     const verdict = { outcome: ReviewOutcome.EDITED, editedReply: `Your ${MARK} is here.`, label: 'get_refund' };
     await mesh.reviews.resolveReview({ queryId: query.id, ...verdict }, t.as);
     await store.within(t.as.within, async (tx) => {
@@ -130,6 +132,8 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     expect(receipt.stores.find((s) => s.store === 'audit_log')?.remains).toContain('hashes');
     expect(await traces()).toEqual([]);
     expect(await mentions(t)).toEqual({ audit_log: 1 });
+    const told = await store.within(t.as.within, (tx) => rowsOf(tx, sql`select from outbox where position(${SAID} in payload::text) > 0`));
+    expect(told).toEqual([]);
     expect(await reasonOf(mesh.context.getQuery({ id: query.id }, t.as))).toBe('QUERY_NOT_FOUND');
     expect(await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).toMatchObject({ known: false, interactions: [] });
     expect(await mesh.audit.verifyAuditLog({}, t.as)).toMatchObject({ recordCount: 4, fault: undefined });

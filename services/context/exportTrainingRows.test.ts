@@ -136,8 +136,7 @@ describe.each(storeKinds)('training rows on %s', (kind) => {
 
   it('say which labels the space does not have, and are of that space alone', async () => {
     const t = newTenant();
-    const unread = await record(t, { labelSpace: '' });
-    await correct(t, unread, 'cancel_order');
+    await correct(t, await record(t), 'cancel_order');
     await correct(t, await record(t), 'I want my money back');
     await correct(t, await record(t, { labelSpace: 'many', intent: 'label_1' }), 'label_2');
     expect((await rowsFor(t)).map((row) => [row.label, row.labelKnown]).sort()).toEqual([
@@ -146,6 +145,15 @@ describe.each(storeKinds)('training rows on %s', (kind) => {
     ]);
     expect((await rowsFor(t, { labelSpace: 'many' })).map((row) => row.label)).toEqual(['label_2']);
     expect(await reasonOf(rowsFor(t, { labelSpace: 'no-such-space' }))).toBe('LABEL_SPACE_UNKNOWN');
+  });
+
+  it('are of no message that the models have not read, since nobody has looked for names in it', async () => {
+    const t = newTenant();
+    const unread = aQuery({ id: idThatIs(false), labelSpace: '', text: 'I am Krisztina Horváth' });
+    await mesh.context.recordDecision({ query: { ...unread, decision: { ...unread.decision!, evidence: undefined } } }, t.as);
+    await correct(t, unread.id, 'cancel_order');
+    await review(t, unread.id, 'cancel_order');
+    expect(await rowsFor(t)).toEqual([]);
   });
 
   it('are of labels since a time, and never of another tenant, an erased customer or a message that is gone', async () => {

@@ -123,7 +123,8 @@ const readLabelled = (
 
 function rowOf({ keys, pseudonymOf }: Parts, tenant: string, known: KnownLabels, row: Labelled): TrainingRow | undefined {
   const key = row.customer_id === null ? undefined : keys.read(tenant, row.customer_id, row.wrapped_key);
-  if (!key || !row.query_text) return undefined;
+  // What no model has read may hold names, which nobody has looked for.
+  if (!key || !row.query_text || !row.model_version) return undefined;
   return {
     text: key.open('queries.query_text', row.query_id, row.query_text).toString(),
     label: row.label,
@@ -136,7 +137,7 @@ function rowOf({ keys, pseudonymOf }: Parts, tenant: string, known: KnownLabels,
     labelledBy: pseudonymOf(tenant, row.labelled_by),
     labelTime: new Date(row.labelled_at),
     predictedLabel: row.intent ?? '',
-    bundleDigest: row.model_version ?? '',
+    bundleDigest: row.model_version,
   };
 }
 

@@ -1,7 +1,8 @@
 import { AbortError } from 'abort-controller-x';
+import { ClientError, Status } from 'nice-grpc';
 import { describe, expect, it } from 'vitest';
-import type { PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
-import { Action, DecisionReason, PriorityLevel, type Query } from '../../gen/replymesh/type/v1/decision.js';
+import { NameKind, type PredictRequest, type PredictResponse } from '../../gen/replymesh/inference/v1/inference_service.js';
+import { Action, DecisionReason, Degradation, PriorityLevel, type Query } from '../../gen/replymesh/type/v1/decision.js';
 import { IntentMode, Policy } from '../../gen/replymesh/type/v1/policy.js';
 import { ProcessQueryRequest } from '../../gen/replymesh/v1/query_service.js';
 import { background } from '../../lib/call.js';
@@ -74,5 +75,19 @@ describe('a record', () => {
     const inference = { ...parts.sources.inference, predict } as unknown as Parts['sources']['inference'];
     await answer({ ...parts, sources: { ...parts.sources, inference } }, message('r-1'), caller(), () => {});
     expect(kept[0]).toMatchObject({ labelSpace: 'support', decision: { evidence: { memberVotes } } });
+  });
+
+  it('holds no name that was found, though the models are gone before they have read the message without it', async () => {
+    const { parts, kept } = partsThatBreak(new ClientError('/generator', Status.UNAVAILABLE, ''));
+    const predict = async ({ text, findNames }: PredictRequest) => {
+      if (!findNames) throw new ClientError('/inference', Status.UNAVAILABLE, '');
+      const start = text.indexOf('Ada');
+      return { ...prediction, names: [{ kind: NameKind.PERSON, start, end: start + 'Ada'.length }] };
+    };
+    const inference = { ...parts.sources.inference, predict } as unknown as Parts['sources']['inference'];
+    const request = ProcessQueryRequest.fromPartial({ text: 'I am Ada, where is my refund?' });
+    await answer({ ...parts, sources: { ...parts.sources, inference } }, accept(request, 'r-1'), caller());
+    expect(kept[0]).toMatchObject({ text: 'I am {{NAME_1}}, where is my refund?', decision: { action: Action.ESCALATE } });
+    expect(kept[0]?.decision?.degraded).toContain(Degradation.INFERENCE_UNAVAILABLE);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordDecisionRequest } from '../../gen/replymesh/context/v1/context_service.js';
+import { canMount, smallDisk } from '../../lib/fullDisk.fixture.js';
 import { type Delivered, openSpool, type Spool } from './spool.js';
 import type { Spooled } from './spoolEntries.js';
 
@@ -150,5 +151,39 @@ describe('a record that context cannot take yet', () => {
   it('is refused with a clear message when the folder cannot be used', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(openSpool(join(folder, 'file'), 100, async () => 'later')).rejects.toThrow(/REPLYMESH_SPOOL_DIR/);
+  });
+});
+
+describe.runIf(await canMount())('a spool on a disk that is full', () => {
+  it('takes nothing, leaves nothing half-written, keeps what it took, and goes on once there is room', async () => {
+    const disk = smallDisk(2)!;
+    const records = join(disk.folder, 'spool');
+    const large = (n: number): Spooled => {
+      const { request } = entry(n);
+      return { tenant: 'demo', request: { ...request, query: { ...request.query!, text: 'x'.repeat(100_000) } } };
+    };
+    const names = (...numbers: number[]) => numbers.map((n) => `demo.${entry(n).request.query!.id}.record`);
+    try {
+      const spool = await openSpool(records, 100, async () => 'later');
+      spools.push(spool);
+      await spool.put(large(1));
+      disk.fill();
+      for (const n of [2, 3]) await expect(spool.put(large(n))).rejects.toMatchObject({ code: 'ENOSPC' });
+      expect([await readdir(records), spool.byRequestId('demo', 'r-2')]).toEqual([names(1), undefined]);
+      disk.empty();
+      await spool.put(large(3));
+      await spool.close();
+      const delivered: string[] = [];
+      spools.push(
+        await openSpool(records, 100, async ({ request }) => {
+          delivered.push(request.query!.requestId);
+          return 'stored';
+        }),
+      );
+      await expect.poll(() => delivered).toEqual(['r-1', 'r-3']);
+      await expect.poll(() => readdir(records)).toEqual([]);
+    } finally {
+      await disk.close();
+    }
   });
 });

@@ -169,17 +169,22 @@ async function load(folder: string, name: string, entries: SpoolEntries): Promis
   }
 }
 
-/** The name appears only once the content is on disk, and the name itself is on disk when this returns. */
+/** The name appears only once the content is on disk, and the name itself is on disk when this returns. What fails leaves nothing: its caller is told that nothing was kept. */
 async function writeDurably(file: string, content: Uint8Array): Promise<void> {
   const part = `${file}.part`;
-  const handle = await open(part, 'w', 0o600);
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(part, 'w', 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(part, file);
+    const folder = await open(join(file, '..'), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    for (const left of [part, file]) await rm(left, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(part, file);
-  const folder = await open(join(file, '..'), 'r');
-  await folder.sync().finally(() => folder.close());
 }

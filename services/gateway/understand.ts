@@ -51,12 +51,11 @@ export async function understand(
       .getContext({ customerId: message.customerId }, { within: share(within, CONTEXT_SHARE) })
       .catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
   );
-  const found = await watch.time('inferenceUs', () =>
-    read(inference, message, known?.features, share(within, INFERENCE_SHARE)).catch(orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
+  const { prediction, masked } = await watch.time('inferenceUs', () =>
+    read(inference, message, known?.features, share(within, INFERENCE_SHARE), orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
   );
   // Without models a person answers, who searches better than the bare words would.
-  if (!found) return { context: known, prediction: undefined, passages: [], masked: message.masked, degraded };
-  const { prediction, masked } = found;
+  if (!prediction) return { context: known, prediction, passages: [], masked, degraded };
   const articles = await watch.time('searchUs', () =>
     context
       .searchKnowledge(
@@ -75,16 +74,17 @@ export async function understand(
   return { context: known, prediction, passages: articles?.passages ?? [], masked, degraded };
 }
 
-/** Models that meet a name read the message once more without it: what is kept, searched and written about holds none. */
+/** Models that meet a name read the message once more without it: what is kept, searched and written about holds none, though they be gone by then. */
 async function read(
   inference: Sources['inference'],
   { masked, labelSpace }: { masked: Masked; labelSpace: string },
   features: BehaviouralFeatures | undefined,
   within: Within,
-): Promise<{ prediction: PredictResponse; masked: Masked }> {
+  orDegrade: (error: unknown) => undefined,
+): Promise<{ prediction: PredictResponse | undefined; masked: Masked }> {
   const asked = { labelSpace, features, includeEmbedding: true };
-  const first = await inference.predict({ ...asked, text: masked.text, findNames: true }, { within });
-  if (first.names.length === 0) return { prediction: first, masked };
+  const first = await inference.predict({ ...asked, text: masked.text, findNames: true }, { within }).catch(orDegrade);
+  if (!first || first.names.length === 0) return { prediction: first, masked };
   const nameless = maskNames(masked, first.names);
-  return { prediction: await inference.predict({ ...asked, text: nameless.text }, { within }), masked: nameless };
+  return { prediction: await inference.predict({ ...asked, text: nameless.text }, { within }).catch(orDegrade), masked: nameless };
 }

@@ -37,7 +37,8 @@ export function nameReader(tokenize: Tokenize, maxTokens: number): ReadNames {
   const cut = (word: string): readonly number[] => {
     const known = kept.get(word);
     if (known) return known;
-    const pieces = Array.from(tokenize(word).ids.subarray(1, -1)).slice(0, MOST_PIECES);
+    // Each word has to fit beside the special tokens.
+    const pieces = Array.from(tokenize(word).ids.subarray(1, -1)).slice(0, Math.min(MOST_PIECES, maxTokens - 2));
     kept.set(word, pieces);
     return pieces;
   };
@@ -56,13 +57,24 @@ export function nameReader(tokenize: Tokenize, maxTokens: number): ReadNames {
   function partsOf(words: readonly Word[], pieces: readonly (readonly number[])[], run: { begin: number; end: number }): NamePart[] {
     const parts: NamePart[] = [];
     for (let begin = run.begin; begin < run.end; ) {
-      const from = parts.length === 0 ? begin : Math.max(run.begin, begin - OVERLAP_WORDS);
+      const from = parts.length === 0 ? begin : overlapping(pieces, run.begin, begin);
       let end = from;
       for (let tokens = 2; end < run.end && tokens + pieces[end]!.length <= maxTokens; end += 1) tokens += pieces[end]!.length;
       parts.push(partOf(words, pieces, { from, begin, end }));
       begin = end;
     }
     return parts;
+  }
+
+  /** Where a part begins that goes on at `begin`: so far before it that there is room for more than what was read already. */
+  function overlapping(pieces: readonly (readonly number[])[], least: number, begin: number): number {
+    let from = begin;
+    let tokens = 2 + pieces[begin]!.length;
+    while (from > Math.max(least, begin - OVERLAP_WORDS) && tokens + pieces[from - 1]!.length <= maxTokens) {
+      from -= 1;
+      tokens += pieces[from]!.length;
+    }
+    return from;
   }
 
   /** The words from `from` to `end`; what is before `begin` is there for those behind it alone. */

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         own.add_argument("--base", type=Path, default=SHIPPED, help="the bundle whose trunk is used; default: the shipped one")
     known = commands.add_parser("reference", help="write into a finished bundle what its held-out rows look like as served, and release it anew")
     tagger = commands.add_parser("names", help="train the tagger of names of a finished bundle, and release it anew")
+    known.add_argument("--mask", help='command that masks a JSON list of texts as the mesh does: "node dist/bench/main.js mask"')
     for again in (known, tagger):
         again.add_argument("--data", type=Path, required=True, help="folder with bitext-support, uci-sentiment, clinc150, banking77 and pii-synthetic")
         again.add_argument("--base", type=Path, default=SHIPPED, help="the bundle, replaced as a whole; default: the shipped one")
@@ -129,7 +130,8 @@ def measure(chosen: argparse.Namespace, report: Report) -> None:
 def refer(chosen: argparse.Namespace, report: Report) -> None:
     """The references of a finished bundle."""
     with tempfile.TemporaryDirectory() as folder:
-        reference.add_references(chosen.base, chosen.data, RunConfig(seed=chosen.seed), Path(folder), report)
+        mask = reference.mask_command(chosen.mask) if chosen.mask else list
+        reference.add_references(chosen.base, chosen.data, RunConfig(seed=chosen.seed), Path(folder), report, mask)
         bundle.swap_in(Path(folder), chosen.base)
     report(f"{chosen.base}: {sha256_of(chosen.base / manifest.MANIFEST)}")
 

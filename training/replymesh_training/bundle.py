@@ -16,7 +16,7 @@ from replymesh_training.evaluate import Calibration
 from replymesh_training.rated_sentences import fetch, rated_sentences
 from replymesh_training.rows import NATURAL, Source, in_scope
 
-VERSION = "2.3.0"
+VERSION = "2.4.0"
 
 KINDS = {
     "minilm": "MODEL_KIND_DISTILBERT",

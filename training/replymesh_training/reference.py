@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import numpy as np
 
 from replymesh_training import bundle, card, manifest, parity
 from replymesh_training.config import RunConfig
+from replymesh_training.data import DataError
 from replymesh_training.evaluate import Calibration, Votes
 from replymesh_training.features import TEXT_FEATURES, text_features
 from replymesh_training.own_members import Report
@@ -80,8 +84,27 @@ def held_out(held: Mapping[str, Any], refit: bool) -> list[str]:
     return [name for name in ("valid", "test") if name in held and not (refit and name == "valid")]
 
 
-def add_references(base: Path, data: Path, config: RunConfig, work: Path, report: Report) -> dict[str, Any]:
-    """The bundle with the references of its public spaces, by its own graphs, into the empty folder `work`; the manifest."""
+Mask = Callable[[Sequence[str]], Sequence[str]]
+
+
+def mask_command(command: str) -> Mask:
+    """Masks texts by a command that takes a JSON list and gives one. DataError when it fails."""
+
+    def mask(texts: Sequence[str]) -> Sequence[str]:
+        done = subprocess.run(shlex.split(command), input=json.dumps(list(texts)), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DataError(f"--mask {command} failed:\n{done.stderr.strip()}")
+        masked: list[str] = json.loads(done.stdout)
+        return masked
+
+    return mask
+
+
+def add_references(base: Path, data: Path, config: RunConfig, work: Path, report: Report, mask: Mask = list) -> dict[str, Any]:
+    """The bundle with the references of its public spaces, by its own graphs, into the empty folder `work`; the manifest.
+
+    mask: what the mesh does to a message before the models read it, so that later traffic is compared with the like.
+    """
     content = manifest.read(base)
     known = {space.name: space for space in config.spaces}
     for space in content["spaces"]:
@@ -90,6 +113,7 @@ def add_references(base: Path, data: Path, config: RunConfig, work: Path, report
         of = known[space["name"]]
         rows = space_rows(data, of.source, config.most_train, config.most_foreign, config.seed)
         texts = texts_of([row for name in held_out(rows.held, of.refit) for row in rows.held[name]])
+        texts = list(mask(texts))
         report(f"{of.name}: {len(texts)} held-out rows")
         votes = parity.votes_of(parity.open_runner(base, content, space, TOGETHER), space, texts)
         space["reference"] = reference_of(texts, answers_of(votes, parity.calibration_of(space)), len(space["labels"]))

@@ -1,10 +1,14 @@
 """References: what of held-out rows is kept for later comparison, and that Python and TypeScript read it alike."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from replymesh_training import reference as references
+from replymesh_training.data import DataError
 from replymesh_training.reference import Answers, edges_of, held_out, quantiles, reference_of
 
 GOLDEN = Path(__file__).parents[1] / "data" / "reference-golden.json"
@@ -42,3 +46,10 @@ def test_a_quantile_is_the_smallest_value_that_so_many_rows_do_not_exceed() -> N
 def test_rows_that_what_is_served_was_trained_on_are_no_reference() -> None:
     assert held_out({"valid": 1, "test": 1, "natural": 1}, refit=False) == ["valid", "test"]
     assert held_out({"valid": 1, "test": 1}, refit=True) == ["test"]
+
+
+def test_a_command_that_masks_is_asked_once_and_its_failure_told() -> None:
+    mask = references.mask_command(f"{sys.executable} -c 'import json,sys; print(json.dumps([t.upper() for t in json.load(sys.stdin)]))'")
+    assert mask(["a", "é"]) == ["A", "É"]
+    with pytest.raises(DataError, match="no such thing"):
+        references.mask_command(f"{sys.executable} -c 'raise SystemExit(\"no such thing\")'")(["a"])
