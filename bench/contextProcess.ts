@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../cli/settings.js';
+import { freePort } from '../lib/freePort.js';
 import { isServing } from '../mesh/health.js';
-import { freePort } from '../mesh/ports.js';
 import { supervise } from '../mesh/supervised.js';
 
 export interface ContextProcess {
