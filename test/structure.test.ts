@@ -153,6 +153,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'cardNumbers',
     'ipAddresses',
     'phoneNumbers',
+    'plainDigits',
     'referenceNumbers',
     'socialNumbers',
     'summary',

@@ -136,6 +136,20 @@ describe('personal data', () => {
     expect([hasIbanDigits('GB82 WEST 1234 5698 7654 32'), hasIbanDigits('GB82 WEST 1234 5698 7654 33')]).toEqual([true, false]);
   });
 
+  it.each([
+    ['card ４１１１ １１１１ １１１１ １１１１', 'card {{CARD_1}}'],
+    ['カード４１１１１１１１１１１１１１１１です', 'カード{{CARD_1}}です'],
+    ['card ٤١١١١١١١١١١١١١١١', 'card {{CARD_1}}'],
+    ['order १२३४५६', 'order {{ORDER_1}}'],
+    ['call ＋４９ １７６ １２３４５６７８', 'call {{PHONE_1}}'],
+    ['joe＠x．example', '{{EMAIL_1}}'],
+    ['card 4111\u200b1111\u200b1111\u200b1111', 'card {{CARD_1}}'],
+    ['👨‍👩‍👧 of ２ persons, ٢٠٢٦', '👨‍👩‍👧 of ２ persons, ٢٠٢٦'],
+  ])('finds numbers in digits of any form: %s', (text, masked) => {
+    expect(mask(text).text).toBe(masked);
+    expect(restore(mask(text).text, mask(text).originals)).toBe(text);
+  });
+
   it('that names somebody goes where the models found it, but what is masked already stays', () => {
     const found = (text: string, ...names: readonly string[]) =>
       names.map((name) =>

@@ -3,6 +3,7 @@ import { findBankAccounts } from './bankAccounts.js';
 import { findCardNumbers } from './cardNumbers.js';
 import { findIpAddresses } from './ipAddresses.js';
 import { findPhoneNumbers } from './phoneNumbers.js';
+import { plainDigits } from './plainDigits.js';
 import { findOtherNumbers, findReferences } from './referenceNumbers.js';
 import { findSocialNumbers } from './socialNumbers.js';
 import type { Span } from './span.js';
@@ -96,8 +97,9 @@ export function unmasked(masked: Masked, nameless: string): ReadonlyMap<string, 
 /** What is personal by its form, in order. Of a finding that overlaps a surer one the rest goes too. */
 function byForm(text: string): Finding[] {
   const sure: Finding[] = [];
+  const plain = plainDigits(text);
   for (const [kind, find] of KINDS) {
-    for (const span of find(text)) {
+    for (const span of find(plain)) {
       for (const part of outside(span, sure)) if (LETTER_OR_DIGIT.test(text.slice(part.start, part.end))) sure.push({ ...part, kind });
     }
   }
