@@ -42,14 +42,12 @@ export const seen = (what: string, reached: number | undefined, compare = ''): F
 export const behind = (flag: string, figures: readonly Figure[]): Figure[] =>
   figures.map((one) => (one.reached === null ? { ...one, flag } : one));
 
-/** The figures for people. */
-export function table(figures: readonly Figure[]): string {
-  const width = Math.max(...figures.map(({ what }) => what.length));
+/** The figures for people. @param title of the first column */
+export function table(figures: readonly Figure[], title: string): string {
+  const width = Math.max(title.length, ...figures.map(({ what }) => what.length));
   const row = (what: string, asked: string, reached: string, enough: string): string =>
     `${`${what.padEnd(width)}  ${asked.padStart(12)}  ${reached.padStart(8)}  ${enough}`.trimEnd()}\n`;
-  return (
-    row('on the test rows, as served', 'asked', 'reached', '') + figures.map((f) => row(f.what, f.asked, shown(f), verdict(f))).join('')
-  );
+  return row(title, 'asked', 'reached', '') + figures.map((f) => row(f.what, f.asked, shown(f), verdict(f))).join('');
 }
 
 const verdict = ({ enough, flag }: Figure): string => (flag ? `not measured: add ${flag}` : enough === null ? '' : enough ? 'yes' : 'no');

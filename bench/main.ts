@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Mesh, startMesh } from '../mesh/mesh.js';
 import { startDriver } from './driverProcess.js';
 import { maskInput } from './mask.js';
+import { type MemoryOptions, memory } from './memory.js';
 import { measure } from './plan.js';
 import { type QualityOptions, quality } from './quality.js';
 import { document, tables } from './report.js';
@@ -20,6 +21,8 @@ const TENANT = 'bench';
 const MAX_CALLERS = 1000;
 const MAX_SECONDS = 600;
 const MAX_SEEDS = 100;
+const MAX_ROWS = 100_000_000;
+const MAX_PASSAGES = 1_000_000;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const whole = (raw: string, max: number): number => {
@@ -109,6 +112,20 @@ program
   .option('--json', 'print one JSON document')
   .exitOverride()
   .action((_own: QualityOptions, command: Command) => quality(command.optsWithGlobals<QualityOptions>(), process.env, interrupted.signal));
+program
+  .command('memory')
+  .description('Fills a database of its own on the server of DATABASE_URL with messages, and measures the context service on it.')
+  .option('--rows <n>', 'messages in the database', (raw) => whole(raw, MAX_ROWS), 10_000_000)
+  .option('--passages <n>', 'passages to search', (raw) => whole(raw, MAX_PASSAGES), 100_000)
+  .option('--data <folder>', 'folder of the public sets, whose texts are searched', '../shared/data')
+  .option('--search-database <url>', 'a server with pgvector to search on, where that of DATABASE_URL has none')
+  .option('--keep', 'leave the filled database there for the next time')
+  .option('--json', 'print one JSON document')
+  .exitOverride()
+  .action((_own: MemoryOptions, command: Command) => {
+    if (!process.env['DATABASE_URL']) command.error('It needs DATABASE_URL: a superuser on a server of which it may fill the disk.');
+    return memory(command.optsWithGlobals<MemoryOptions>(), process.env, interrupted.signal, say);
+  });
 program
   .command('mask')
   .description('Masks a JSON list of texts from standard input as the mesh masks messages, for training.')

@@ -48,7 +48,7 @@ export async function quality(options: QualityOptions, env: Environment, signal:
       signal,
     )),
   ];
-  process.stdout.write(json ? `${JSON.stringify(figures)}\n` : table(figures));
+  process.stdout.write(json ? `${JSON.stringify(figures)}\n` : table(figures, 'on the test rows, as served'));
 }
 
 async function servedFigures({ data, python }: QualityOptions, bundleDir: string, env: Environment, signal: AbortSignal) {

@@ -1,0 +1,115 @@
+import { v7 as uuidv7 } from 'uuid';
+import { ContextServiceDefinition } from '../gen/replymesh/context/v1/context_service.js';
+import { AnalyticsServiceDefinition } from '../gen/replymesh/v1/analytics_service.js';
+import { background, type Within } from '../lib/call.js';
+import { connect, type MeshClient } from '../lib/client.js';
+import { atLeast, atMost, type Figure, seen } from './figure.js';
+import { latencyOf } from './latency.js';
+import { closedLoop, type Measured } from './load.js';
+import { ASKED, customerAt, customersOf, queryAt } from './memoryRows.js';
+
+interface Asked {
+  /** The context service. */
+  readonly target: string;
+  readonly rows: number;
+  readonly seconds: number;
+}
+
+const CALL_MS = 15_000;
+const DAY_MS = 86_400_000;
+/** Callers at once: few for a latency, many for a rate. */
+const FEW = 2;
+const MANY = 64;
+/** Customers who write again and again. */
+const CUSTOMERS = 1000;
+const PAGES = 20;
+
+/** What the service answers of a filled database, and how soon, over gRPC. */
+export async function callFigures(asked: Asked): Promise<Figure[]> {
+  const to = { callee: 'context', target: asked.target, timeoutMs: CALL_MS };
+  const [context, analytics] = [connect(ContextServiceDefinition, to), connect(AnalyticsServiceDefinition, to)];
+  try {
+    return [
+      ...(await contextFigures(context.client, asked)),
+      ...(await pageFigures(context.client, asked)),
+      ...(await summaryFigures(analytics.client, asked)),
+      ...(await writeFigures(context.client, asked)),
+    ];
+  } finally {
+    await context.close();
+    await analytics.close();
+  }
+}
+
+const own = (): { within: Within } => ({ within: background({ tenant: ASKED, timeoutMs: CALL_MS }) });
+type Context = MeshClient<ContextServiceDefinition>;
+
+/** Every caller's call has to be answered: one that failed would be missing from the latencies. */
+async function run(call: (n: number) => Promise<unknown>, callers: number, seconds: number): Promise<Measured> {
+  const send = async (n: number) => {
+    await call(n);
+    return { degraded: false };
+  };
+  const measured = await closedLoop(send, { callers, seconds, first: 0 });
+  const [reason] = Object.keys(measured.failed);
+  if (reason !== undefined) throw new Error(`${measured.failed[reason]} calls failed: ${reason}`);
+  return measured;
+}
+
+async function contextFigures(client: Context, { rows, seconds }: Asked): Promise<Figure[]> {
+  const customers = customersOf(rows, ASKED);
+  const askFor = (n: number) => client.getContext({ customerId: customerAt(n, customers) }, own());
+  const ask = (n: number) => askFor(n % CUSTOMERS);
+  const cold = await run((n) => askFor(CUSTOMERS + n), FEW, 2);
+  for (let n = 0; n < CUSTOMERS; n += 1) await ask(n);
+  const warm = await run(ask, FEW, seconds);
+  return [
+    atMost('GetContext p99, warm, ms', 5, latencyOf(warm.latenciesMs).p99),
+    seen('  p50', latencyOf(warm.latenciesMs).p50),
+    seen('  p99 of customers drawn anew', latencyOf(cold.latenciesMs).p99),
+  ];
+}
+
+async function pageFigures(client: Context, { rows, seconds }: Asked): Promise<Figure[]> {
+  const customers = customersOf(rows, ASKED);
+  const tokens = [''];
+  for (let page = 0; page < PAGES; page += 1) tokens.push((await client.listQueries({ pageToken: tokens.at(-1)! }, own())).nextPageToken);
+  const walks = {
+    'newest 50': () => client.listQueries({}, own()),
+    'page 2 to 20': (n: number) => client.listQueries({ pageToken: tokens[1 + (n % (PAGES - 1))]! }, own()),
+    'of an intent': () => client.listQueries({ intent: 'get_refund' }, own()),
+    'of a customer': (n: number) => client.listQueries({ customerId: customerAt(n % CUSTOMERS, customers) }, own()),
+    'half a year ago': () => client.listQueries({ endTime: new Date(Date.now() - 180 * DAY_MS) }, own()),
+  };
+  const figures: Figure[] = [];
+  for (const [name, walk] of Object.entries(walks)) {
+    await run(walk, 1, 1);
+    const { latenciesMs } = await run(walk, FEW, Math.max(1, seconds / 2));
+    figures.push(atMost(`ListQueries p99, ${name}, ms`, 10, latencyOf(latenciesMs).p99), seen('  p50', latencyOf(latenciesMs).p50));
+  }
+  return figures;
+}
+
+async function summaryFigures(client: MeshClient<AnalyticsServiceDefinition>, { seconds }: Asked): Promise<Figure[]> {
+  const ask = () => {
+    const endTime = new Date();
+    return client.getSummary({ startTime: new Date(endTime.getTime() - 30 * DAY_MS), endTime }, own());
+  };
+  await ask();
+  const { latenciesMs } = await run(ask, 1, seconds);
+  return [atMost('GetSummary of 30 days p99, ms', 200, latencyOf(latenciesMs).p99), seen('  p50', latencyOf(latenciesMs).p50)];
+}
+
+async function writeFigures(client: Context, { rows, seconds }: Asked): Promise<Figure[]> {
+  const customers = customersOf(rows, ASKED);
+  const write = (n: number) => {
+    const query = queryAt(n, { id: `qry_${uuidv7()}`, customerId: customerAt(n, customers), createTime: new Date() });
+    return client.recordDecision({ query }, own());
+  };
+  await run(write, MANY, 1);
+  const { answered, seconds: took, latenciesMs } = await run(write, MANY, seconds);
+  return [
+    atLeast('RecordDecision a second, with its event', 1500, answered / took),
+    seen(`  p99 with ${MANY} callers, ms`, latencyOf(latenciesMs).p99),
+  ];
+}
