@@ -17,7 +17,8 @@ interface Parts {
 
 const EVENTS = 20_000;
 const POLL_MS = 50;
-const GIVE_UP_MS = 240_000;
+/** A server that is slower is measured by what it has taken until then. */
+const LONGEST_MS = 45_000;
 /** As the sink of DynamoDB sends them. */
 const ITEMS = 25;
 const AT_ONCE = 8;
@@ -38,7 +39,7 @@ export async function relayFigures(parts: Parts): Promise<Figure[]> {
     for (const sink of Object.keys(SINKS) as (keyof typeof SINKS)[]) {
       await fillOutbox(parts.store);
       figures.push(atLeast(`events a second into moto's ${sink}`, 2000, await drain(parts, sink, moto.url)));
-      parts.say(`${sink} drained`);
+      parts.say(`${sink} measured`);
       if (sink === 'dynamodb') figures.push(seen('  items a second that moto takes of ready requests', await motoAlone(moto.port)));
     }
     return figures;
@@ -60,7 +61,7 @@ async function fillOutbox(store: Store): Promise<void> {
   });
 }
 
-/** From the first event that is gone to the last, so that no start of a process counts. */
+/** Events a second, from the first that is gone on, so that no start of a process counts. */
 async function drain({ store, contentKey, env }: Parts, sink: keyof typeof SINKS, endpoint: string): Promise<number> {
   const context = await startContext(contentKey, { ...env, ...AWS_ENV, ...SINKS[sink], REPLYMESH_RELAY_AWS_ENDPOINT: endpoint });
   const left = async (): Promise<number> => {
@@ -74,16 +75,19 @@ async function drain({ store, contentKey, env }: Parts, sink: keyof typeof SINKS
   };
   try {
     let first: { at: number; left: number } | undefined;
-    for (const giveUp = Date.now() + GIVE_UP_MS; Date.now() < giveUp; await wait(POLL_MS)) {
+    for (const end = Date.now() + LONGEST_MS; ; await wait(POLL_MS)) {
       const now = { at: performance.now(), left: await left() };
       if (first === undefined && now.left < EVENTS) first = now;
-      if (first && now.left === 0) return first.left === 0 ? Number.POSITIVE_INFINITY : (1000 * first.left) / (now.at - first.at);
+      if (now.left === 0 || Date.now() > end) return rate(first, now);
     }
-    throw new Error(`The events were not relayed to ${sink} within ${GIVE_UP_MS / 1000} s.`);
   } finally {
     await context.stop();
   }
 }
+
+/** All at once in one step is as fast as can be told: faster than two looks at it. */
+const rate = (first: { at: number; left: number } | undefined, last: { at: number; left: number }): number =>
+  first === undefined ? 0 : (1000 * (first.left - last.left || EVENTS)) / (last.at - first.at || POLL_MS);
 
 /** The same requests without a relay, an SDK or a signature: what the server itself can do. */
 async function motoAlone(port: number): Promise<number> {
