@@ -50,10 +50,16 @@ describe('work under a lock', () => {
 
   it('knows when another has taken it for dead, and leaves that one its lock', async () => {
     let goOn = (): void => {};
+    let begun = (): void => {};
+    const holds = new Promise<void>((resolve) => (begun = resolve));
     const slow = underLock(file, async ({ confirm }) => {
-      await new Promise<void>((resolve) => (goOn = resolve));
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        begun();
+      });
       await confirm();
     });
+    await holds;
     const other = await underLock(
       file,
       async ({ confirm }) => {
