@@ -85,9 +85,11 @@ async function drain({ store, contentKey, env }: Parts, sink: keyof typeof SINKS
   }
 }
 
-/** All at once in one step is as fast as can be told: faster than two looks at it. */
-const rate = (first: { at: number; left: number } | undefined, last: { at: number; left: number }): number =>
-  first === undefined ? 0 : (1000 * (first.left - last.left || EVENTS)) / (last.at - first.at || POLL_MS);
+/** Nothing taken is 0, and so is what stopped after the first look. All of it between two looks is faster than can be told. */
+function rate(first: { at: number; left: number } | undefined, last: { at: number; left: number }): number {
+  if (first === undefined) return 0;
+  return first.left === 0 ? Number.POSITIVE_INFINITY : (1000 * (first.left - last.left)) / (last.at - first.at);
+}
 
 /** The same requests without a relay, an SDK or a signature: what the server itself can do. */
 async function motoAlone(port: number): Promise<number> {

@@ -156,6 +156,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'plainDigits',
     'referenceNumbers',
     'socialNumbers',
+    'span',
     'summary',
   ],
   'services/inference': [

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Span } from './span.js';
+import { type Span, spanOf } from './span.js';
 
 const IPV4 = /(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.]*\d)/g;
 /** What may be an IPv6 address: Node tells. A time of day has fewer colons. */
@@ -7,11 +7,9 @@ const COLONS = /(?<![\p{L}\p{N}:.])[0-9a-f:]{2,39}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,
 
 /** Internet addresses of both versions (RFC 791, RFC 4291). */
 export const findIpAddresses = (text: string): Span[] => [
-  ...spans(text.matchAll(IPV4)),
-  ...spans(text.matchAll(COLONS)).filter(({ start, end }) => {
+  ...[...text.matchAll(IPV4)].map(spanOf),
+  ...[...text.matchAll(COLONS)].map(spanOf).filter(({ start, end }) => {
     const address = text.slice(start, end);
     return address.split(':').length > 3 - Number(address.includes('::')) && /[0-9a-f]/i.test(address) && isIPv6(address);
   }),
 ];
-
-const spans = (matches: Iterable<RegExpExecArray>): Span[] => [...matches].map((m) => ({ start: m.index, end: m.index + m[0].length }));

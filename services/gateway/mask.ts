@@ -6,7 +6,7 @@ import { findPhoneNumbers } from './phoneNumbers.js';
 import { plainDigits } from './plainDigits.js';
 import { findOtherNumbers, findReferences } from './referenceNumbers.js';
 import { findSocialNumbers } from './socialNumbers.js';
-import type { Span } from './span.js';
+import { type Span, spanOf } from './span.js';
 
 /** A text without personal data, and what stood where. */
 export interface Masked {
@@ -20,7 +20,7 @@ const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
 
-const findEmails = (text: string): Span[] => [...text.matchAll(EMAIL)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
+const findEmails = (text: string): Span[] => [...text.matchAll(EMAIL)].map(spanOf);
 
 /** How each kind is found by its form, the surest first. */
 const KINDS = [
@@ -62,7 +62,7 @@ export function mask(text: string): Masked {
 export function maskNames(masked: Masked, names: readonly NameSpan[]): Masked {
   if (names.length === 0) return masked;
   const placeholders = [...masked.text.matchAll(PLACEHOLDER)];
-  const there = placeholders.map(({ 0: { length }, index }) => ({ start: index, end: index + length }));
+  const there = placeholders.map(spanOf);
   const findings = names.flatMap((name) => outside(name, there).map((span) => ({ ...span, kind: OF_NAME[name.kind] })));
   return replaced(masked, findings, new Set(placeholders.map(([placeholder]) => placeholder)));
 }

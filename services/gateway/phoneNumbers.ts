@@ -1,5 +1,5 @@
 import { findPhoneNumbersInText } from 'libphonenumber-js/max';
-import type { Span } from './span.js';
+import { type Span, spanOf } from './span.js';
 
 /** Digits with what stands between those of one number, and an extension. Commas and semicolons part numbers. */
 const RUN = /[+(]{0,2}\p{Nd}[\p{Nd}\p{Zs}\p{Pd}\t()./~+]{5,}(?<=\p{Nd})(?:[ ,;]{0,2}(?:ext|x|#)[ .:]{0,2}\p{Nd}{1,6})?/giu;
@@ -49,4 +49,4 @@ const inGroups = (text: string): Span[] =>
       if (digits < FEWEST_DIGITS || digits > MOST_DIGITS || DATE.test(number)) return false;
       return !THOUSANDS.test(number) || CALLED.test(text.slice(Math.max(0, index - SEEN_BEFORE), index));
     })
-    .map(({ 0: number, index }) => ({ start: index, end: index + number.length }));
+    .map(spanOf);

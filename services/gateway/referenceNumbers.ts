@@ -1,4 +1,4 @@
-import type { Span } from './span.js';
+import { type Span, spanOf, spanOfGroup } from './span.js';
 
 /** What a number is of, by the word before it. */
 const WORDS = {
@@ -45,12 +45,7 @@ export const findOtherNumbers = (text: string): Span[] => [
   ...[...text.matchAll(LONG_IN_GROUPS)].filter(({ 0: number }) => number.replace(/\D/g, '').length >= LONG_DIGITS).map(spanOf),
 ];
 
-const spanOf = ({ 0: { length }, index }: RegExpExecArray): Span => ({ start: index, end: index + length });
-
-const captured = (text: string, pattern: RegExp): Span[] =>
-  [...text.matchAll(pattern)]
-    .map((m) => ({ start: m.index + m[0].length - m[1]!.length, end: m.index + m[0].length }))
-    .filter(isNoDate(text));
+const captured = (text: string, pattern: RegExp): Span[] => [...text.matchAll(pattern)].map(spanOfGroup).filter(isNoDate(text));
 
 const isNoDate =
   (text: string) =>

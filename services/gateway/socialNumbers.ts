@@ -1,4 +1,4 @@
-import type { Span } from './span.js';
+import { type Span, spanOf, spanOfGroup } from './span.js';
 
 /** US social security numbers in their groups: the Social Security Administration gives no area 000, 666 or 9xx, no group 00 and no serial 0000. */
 const IN_GROUPS = /(?<![\p{L}\p{N}-])(?!000|666|9)\d{3}([\p{Pd} .])(?!00)\d{2}\1(?!0000)\d{4}(?![\p{L}\p{N}]|-\d)/gu;
@@ -10,6 +10,6 @@ const NATIONAL_INSURANCE =
 
 /** Numbers that a state knows a person by, of the United States and the United Kingdom. */
 export const findSocialNumbers = (text: string): Span[] => [
-  ...[...text.matchAll(IN_GROUPS), ...text.matchAll(NATIONAL_INSURANCE)].map((m) => ({ start: m.index, end: m.index + m[0].length })),
-  ...[...text.matchAll(NAMED)].map((m) => ({ start: m.index + m[0].length - m[1]!.length, end: m.index + m[0].length })),
+  ...[...text.matchAll(IN_GROUPS), ...text.matchAll(NATIONAL_INSURANCE)].map(spanOf),
+  ...[...text.matchAll(NAMED)].map(spanOfGroup),
 ];
