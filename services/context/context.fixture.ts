@@ -37,6 +37,7 @@ import { pseudonyms } from './pseudonym.js';
 import { served } from './served.js';
 import type { Store } from './store.js';
 import { openEntries } from './versionedEntries.js';
+import { NO_WORDS } from './wordCounts.js';
 
 /** Every suite runs on the embedded database, and on Postgres too when DATABASE_URL names a server. */
 export const storeKinds: readonly StoreKind[] = process.env['DATABASE_URL'] ? ['PGlite', 'Postgres'] : ['PGlite'];
@@ -122,6 +123,8 @@ export async function startContext(
     keys,
     audit,
     embedder,
+    // A few articles hold rare words alone. Counting would be one more user of the database, which some tests cut off.
+    wordCounts: { current: () => NO_WORDS },
     inference: connection.client,
     reviewSample: options.reviewSample ?? 0,
     driftRule: DRIFT_RULE,

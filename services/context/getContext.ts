@@ -11,7 +11,7 @@ import { countHistory } from './countHistory.js';
 import { countLookup, type FeatureStore, type Kept } from './featureStore.js';
 import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { openProfile, type SealedProfile } from './sealedProfile.js';
-import { rowsOf, type Store, type Transaction } from './store.js';
+import { preparedRowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
@@ -70,14 +70,14 @@ type Found = CachedContext & {
 };
 
 async function read(tx: Transaction, customerId: string, keyOf: KeyOf, kept: Kept | undefined, now: Date): Promise<Found> {
-  const [row] = await rowsOf<Row>(
+  const [row] = await preparedRowsOf<Row>(
     tx,
     sql`
       select k.wrapped_key, c.display_name, c.facts, c.tier, c.language, v.version::float8 as version,
              (select jsonb_agg(to_jsonb(i)) from (
                 select ${INTERACTION_COLUMNS}
                 from customer_history where customer_id = ${customerId}
-                order by created_at desc, id desc limit ${MAX_LIMIT}) i) as interactions
+                order by created_at desc, id desc limit ${sql.raw(String(MAX_LIMIT))}) i) as interactions
       from (select ${customerId}::text as id) asked
       left join customers c on c.id = asked.id
       left join customer_keys k on k.customer_id = asked.id

@@ -6,7 +6,7 @@ import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import { newestQueries, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
-import { millis, rowsOf, type Store } from './store.js';
+import { millis, preparedRowsOf, rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
 /** A page ends early at this many bytes, so that it fits into one gRPC message. AIP-158 allows fewer rows than asked for. */
@@ -21,14 +21,12 @@ export const listQueries =
     const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
     const scope = scopeOf(call.principal.tenant, request);
     const after = request.pageToken === '' ? undefined : keyIn(scope, request.pageToken);
-    const rows = await store.within(call, (tx) =>
-      rowsOf<Row>(
-        tx,
-        sql`
-          select ${SEALED_RECORD}, ${millis('q.created_at')} as created_at
-          from ${newestQueries(sql.join(conditionsOf(request, after), sql` and `), pageSize + 1)}`,
-      ),
-    );
+    const statement = sql`
+      select ${SEALED_RECORD}, ${millis('q.created_at')} as created_at
+      from ${newestQueries(sql.join(conditionsOf(request, after), sql` and `), pageSize + 1)}`;
+    // A statement for each size of page would fill the connections' memory.
+    const read = pageSize === DEFAULT_PAGE_SIZE ? preparedRowsOf<Row> : rowsOf<Row>;
+    const rows = await store.within(call, (tx) => read(tx, statement));
     const page = rows.slice(0, howManyFit(rows.slice(0, pageSize)));
     const last = page.at(-1);
     return {

@@ -25,6 +25,7 @@ import { served } from './served.js';
 import { startRelays } from './startRelays.js';
 import { startRollUp } from './startRollUp.js';
 import { openEntries } from './versionedEntries.js';
+import { startWordCounts } from './wordCounts.js';
 
 /** Longest wait for one call of inference, milliseconds: a batch of long passages on a busy machine. */
 const INFERENCE_TIMEOUT_MS = 20_000;
@@ -51,7 +52,8 @@ const partitions = startQueryPartitions({ store, retentionDays: config.retention
 const relays = await startRelays({ store, config, inference: inference.client, now });
 const models = followModels({ store, keys, audit, inference: inference.client, now });
 const rollUp = startRollUp({ store, now });
-const own = { store, cache, features, keys, audit, pseudonymOf, embedder, now };
+const wordCounts = startWordCounts(store);
+const own = { store, cache, features, keys, audit, pseudonymOf, embedder, wordCounts, now };
 const parts = { ...own, inference: inference.client, ...learningRules(config) };
 const server = await startServer(config, meshPrincipal, served(parts));
-onShutdown([server, embedder, expiry, partitions, relays, models, rollUp, inference, cache, features, store, telemetry]);
+onShutdown([server, embedder, expiry, partitions, relays, models, rollUp, wordCounts, inference, cache, features, store, telemetry]);

@@ -2,7 +2,9 @@ import { type SQL, sql } from 'drizzle-orm';
 import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import { type Candidate, fuseRanks } from './rankFusion.js';
 import { EMBEDDING_DIMENSION } from './schema.js';
-import { rowsOf, type Transaction } from './store.js';
+import { preparedRowsOf, rowsOf, type Transaction } from './store.js';
+import type { WordCounts } from './wordCounts.js';
+import { anyOf, candidatesOf } from './wordQuery.js';
 
 export interface PassageSearch {
   readonly text: string;
@@ -16,6 +18,7 @@ export interface PassageSearch {
   readonly intents: readonly string[];
   /** What is stale by then is for agents alone. */
   readonly now: Date;
+  readonly wordCounts: WordCounts;
 }
 
 /** Each ranking gives at least so many: what one ranks low and the other high shall still be found. */
@@ -34,12 +37,13 @@ interface Row {
   readonly distance: number | null;
 }
 
-/** Finds passages, best first: one statement ranks by embedding and by words, `fuseRanks` joins the two. @param vectors whether embeddings are pgvector's */
+/** Finds passages, best first: by embedding and by words; `fuseRanks` joins the two. @param vectors whether embeddings are pgvector's */
 export async function searchPassages(tx: Transaction, vectors: boolean, search: PassageSearch): Promise<Passage[]> {
   // Without an embedding that can be compared words still find something.
   const comparable = vectors ? search.embedding.length === EMBEDDING_DIMENSION : search.embedding.length > 0;
   const withVectors = comparable && search.encoderDigest !== '';
-  const rows = await rowsOf<Row>(tx, statement(search, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
+  const words = await wordsOf(tx, search.text);
+  const rows = await rowsOf<Row>(tx, statement(search, words, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
   const nearest = rows.filter((row) => row.distance !== null);
   const worded = rows.filter((row) => row.distance === null);
   return fuseRanks(mergeRankings(nearest, worded), search.intents, withVectors)
@@ -84,22 +88,26 @@ function distanceFrom(embedding: readonly number[], vectors: boolean): SQL {
   return sql`(select 1 - sum(a * b) / nullif(sqrt(sum(a * a) * sum(b * b)), 0) from unnest(embedding::float8[], ${scaled}::float8[]) as pair(a, b))`;
 }
 
-/** Any of the words may match (a message is no search expression), stemmed as in English and as they stand: passages in other languages hold the latter. */
-const anyWordOf = (text: string): SQL =>
-  sql`replace(plainto_tsquery('english', ${text})::text, ' & ', ' | ')::tsquery || replace(plainto_tsquery('simple', ${text})::text, ' & ', ' | ')::tsquery`;
+/** The words of a message, stemmed as in English and as they stand: passages in other languages hold the latter. */
+async function wordsOf(tx: Transaction, text: string): Promise<string[]> {
+  const searched = text.slice(0, MAX_QUERY_CHARACTERS).replaceAll('\0', ' ');
+  const [row] = await preparedRowsOf<{ words: string[] }>(
+    tx,
+    sql`select tsvector_to_array(to_tsvector('english', ${searched}) || to_tsvector('simple', ${searched})) as words`,
+  );
+  return row?.words ?? [];
+}
 
 /** Two rankings one after the other, each best first. Plain selects: on the hot path planning costs as much as running. */
-function statement(search: PassageSearch, distance: SQL | undefined): SQL {
+function statement(search: PassageSearch, words: readonly string[], distance: SQL | undefined): SQL {
   const depth = Math.max(MIN_CANDIDATES, 2 * search.limit);
-  const readable =
-    search.audience === Audience.AGENT
-      ? sql`true`
-      : sql`audience = ${Audience[Audience.PUBLIC]} and (stale_at is null or stale_at > ${search.now.toISOString()})`;
-  const text = search.text.slice(0, MAX_QUERY_CHARACTERS).replaceAll('\0', ' ');
+  const [forAgents, now] = [search.audience === Audience.AGENT, search.now.toISOString()];
+  const readable = forAgents ? sql`true` : sql`audience = ${Audience[Audience.PUBLIC]} and (stale_at is null or stale_at > ${now})`;
   const columns = sql`id, article_id, title, text, text_sha256, intents`;
-  const worded = sql`(
-    select ${columns}, null::float8 as distance from passages, (select ${anyWordOf(text)} as asked offset 0) a
-    where words @@ asked and ${readable} order by ts_rank(words, asked) desc, id limit ${depth})`;
+  // Any of the words may match: a message is no search expression.
+  const worded = sql`
+    select ${columns}, null::float8 as distance
+    from worded_passages(${candidatesOf(words, search.wordCounts)}::tsquery, ${anyOf(words)}::tsquery, ${forAgents}, ${now}, ${depth})`;
   if (distance === undefined) return worded;
   return sql`(
     select ${columns}, ${distance} as distance from passages

@@ -8,7 +8,7 @@ import { StartError } from '../../lib/errors.js';
 import { log } from '../../lib/log.js';
 import { lockFolder } from './folderLock.js';
 import { migrate } from './migrate.js';
-import { PgliteConnection } from './pgliteConnection.js';
+import { PgliteClient, PgliteConnection } from './pgliteConnection.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
 import { transact } from './transact.js';
 
@@ -53,6 +53,7 @@ function storeOf(db: PGlite, vectors: boolean, release: () => void): Store {
     user: 'postgres',
     database: 'postgres',
     stream: () => new PgliteConnection(db),
+    Client: PgliteClient,
   });
   // One process has the folder, so that it knows all of them.
   const claims = new Set<string>();

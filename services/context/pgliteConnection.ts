@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { type PGlite, protocol } from '@electric-sql/pglite';
+import pg from 'pg';
 
 /**
  * The embedded database as node-postgres sees a server: what is written goes into it, what it answers is read. A statement so takes one
@@ -42,4 +43,14 @@ export class PgliteConnection extends Duplex {
   setKeepAlive(): void {}
   ref(): void {}
   unref(): void {}
+}
+
+/** Prepares nothing: of a statement that is parsed and then fails PGlite does not say that it was parsed, so that it could never be sent again. */
+export class PgliteClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
+    const unnamed = (statement: unknown): unknown => (typeof statement === 'object' ? { ...statement, name: undefined } : statement);
+    this.query = ((statement: unknown, ...rest: unknown[]) => query(unnamed(statement), ...rest)) as typeof this.query;
+  }
 }

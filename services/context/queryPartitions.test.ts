@@ -131,7 +131,7 @@ describe.each(storeKinds)('the months of queries on %s', (kind) => {
       const t = newTenant();
       const late = await record(daysAgo(400), t);
       await forget();
-      expect(await mesh.context.recordDecision({ query: late }, t.as)).toEqual({ query: late, created: true });
+      expect(await mesh.context.recordDecision({ query: late }, t.as)).toEqual({ created: true });
       const events = await store.background((tx) => rowsOf(tx, sql`select event_id from outbox where tenant = ${t.tenant}`));
       expect(events).toEqual([{ event_id: `QueryProcessed/${late.id}` }]);
     });

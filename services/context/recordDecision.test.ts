@@ -44,7 +44,7 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
   it("are stored whole, with the event that announces them and a line in the customer's history, all or nothing", async () => {
     const t = newTenant();
     const query = aQuery({ customerId: 'c-1', action: Action.ESCALATE, text: 'NUL \0 is kept, and "quotes" and \\ too' });
-    expect(await record(query, t.as)).toEqual({ query, created: true });
+    expect(await record(query, t.as)).toEqual({ created: true });
     expect(await mesh.context.getQuery({ id: query.id }, t.as)).toEqual({ query });
     expect(await countsOf(t)).toMatchObject({ queries: 1, interactions: 1, events: ['QueryEscalated'] });
     expect((await mesh.context.getContext({ customerId: 'c-1' }, t.as)).interactions).toMatchObject([
@@ -66,14 +66,16 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
     const query = aQuery({ customerId: 'c-1', requestId: 'r-1' });
     const answers = await Promise.all(Array.from({ length: 20 }, () => record(query, t.as)));
     expect(answers.filter((a) => a.created)).toHaveLength(1);
-    expect(answers.every((a) => a.query?.id === query.id)).toBe(true);
+    expect(answers.every((a) => a.created || a.query?.id === query.id)).toBe(true);
     expect(await countsOf(t)).toMatchObject({ queries: 1, interactions: 1, events: ['QueryProcessed'] });
   });
 
   it('give the first answer to every query with the same request id', async () => {
     const t = newTenant();
-    const answers = await Promise.all(Array.from({ length: 10 }, () => record(aQuery({ requestId: 'r-1' }), t.as)));
-    expect(new Set(answers.map((a) => a.query?.id)).size).toBe(1);
+    const queries = Array.from({ length: 10 }, () => aQuery({ requestId: 'r-1' }));
+    const answers = await Promise.all(queries.map((query) => record(query, t.as)));
+    const first = queries[answers.findIndex((a) => a.created)];
+    expect(answers.filter((a) => !a.created).map((a) => a.query?.id)).toEqual(Array.from({ length: 9 }, () => first?.id));
     expect((await countsOf(t)).queries).toBe(1);
   });
 
@@ -93,7 +95,9 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
     const t = newTenant();
     const queries = Array.from({ length: 100 }, (_, i) => aQuery({ customerId: `c-${i % 7}`, text: `message ${i}` }));
     const answers = await Promise.all(queries.map((q) => record(q, t.as)));
-    expect(answers.map((a) => a.query?.text)).toEqual(queries.map((q) => q.text));
+    expect(answers.every((a) => a.created)).toBe(true);
+    const again = await Promise.all(queries.map((q) => record(q, t.as)));
+    expect(again.map((a) => a.query?.text)).toEqual(queries.map((q) => q.text));
     expect(await countsOf(t)).toMatchObject({ queries: 100, interactions: 100 });
   });
 
@@ -153,7 +157,7 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
       await reserve('r-1', slow.id, as, print('same'), 1000);
       mesh.clock.now = new Date(mesh.clock.now.getTime() + 1000);
       expect((await reserve('r-1', quick.id, as)).outcome?.$case).toBe('reserved');
-      expect(await record(slow, as)).toEqual({ query: slow, created: true });
+      expect(await record(slow, as)).toEqual({ created: true });
       expect(await record(quick, as)).toEqual({ query: slow, created: false });
     });
 
@@ -183,10 +187,10 @@ describe.each(storeKinds)('decisions on %s', (kind) => {
       mesh.clock.now = new Date(mesh.clock.now.getTime() + 1);
       const second = aQuery({ requestId: 'r-1' });
       expect((await reserve('r-1', second.id, as, print('quite another'))).outcome?.$case).toBe('reserved');
-      expect(await record(second, as, print('quite another'))).toEqual({ query: second, created: true });
+      expect(await record(second, as, print('quite another'))).toEqual({ created: true });
       expect(await record(first, as)).toEqual({ query: first, created: false });
       const unreserved = aQuery({ requestId: 'r-2' });
-      expect(await record(unreserved, as)).toEqual({ query: unreserved, created: true });
+      expect(await record(unreserved, as)).toEqual({ created: true });
     });
   });
 });

@@ -19,7 +19,7 @@ import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { newReview } from './reviewRow.js';
 import { hexOf, KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
-import { rowsOf, type Store, type Transaction } from './store.js';
+import { preparedRowsOf, rowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
 interface Parts {
@@ -105,8 +105,10 @@ async function writeAll(
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
   return items.map((item) => {
     const isNew = created.has(item.write.id);
-    if (isNew || isErased(item))
-      return { ok: true, value: { answer: { query: item.query, created: isNew }, change: changes.get(item.write.id) } };
+    if (isNew || isErased(item)) {
+      const query = isNew ? undefined : item.query;
+      return { ok: true, value: { answer: { query, created: isNew }, change: changes.get(item.write.id) } };
+    }
     return outcomeOf(keys, tenant, item.write, standing.get(item.write.id));
   });
 }
@@ -124,7 +126,7 @@ async function readBefore(
   tenant: string,
   items: readonly Item[],
 ): Promise<{ head: HeadRow | undefined; customers: ReadonlyMap<string, Customer> }> {
-  const rows = await rowsOf<Customer & HeadRow>(
+  const rows = await preparedRowsOf<Customer & HeadRow>(
     tx,
     sql`
       select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac,
@@ -177,7 +179,7 @@ async function insert(
   const input = JSON.stringify(writes.sort((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1)));
   const at = now.toISOString();
   const until = new Date(now.getTime() + HONOURED_MS).toISOString();
-  const rows = await rowsOf<{ id: string; remembered: boolean }>(
+  const rows = await preparedRowsOf<{ id: string; remembered: boolean }>(
     tx,
     sql`
       with input as materialized (

@@ -22,9 +22,10 @@ export interface SealedInputs {
 /** The key `k` of the customer of the query `q`. */
 export const KEY_OF_QUERY: SQL = sql`left join customer_keys k on k.tenant = q.tenant and k.customer_id = q.customer_id`;
 export const QUERIES_AND_KEYS: SQL = sql`queries q ${KEY_OF_QUERY}`;
-/** The newest `limit` queries that meet the conditions on `q`, each with its key: joined after the limit, so that no plan can read more. */
+/** The newest `limit` queries that meet the conditions on `q`, each with its key: joined after the limit, so that no plan can read more.
+ * The limit stands in the text: a plan for any limit would not be one for few rows. */
 export const newestQueries = (conditions: SQL, limit: number): SQL => sql`
-  (select q.* from queries q where ${conditions} order by q.created_at desc, q.id desc limit ${limit}) q ${KEY_OF_QUERY}
+  (select q.* from queries q where ${conditions} order by q.created_at desc, q.id desc limit ${sql.raw(String(limit))}) q ${KEY_OF_QUERY}
   order by q.created_at desc, q.id desc`;
 export const SEALED_RECORD: SQL = sql`q.id, q.customer_id, q.record, k.wrapped_key`;
 export const SEALED_INPUTS: SQL = sql`q.inputs`;

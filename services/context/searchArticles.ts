@@ -7,6 +7,7 @@ import type { Handler } from '../../lib/server.js';
 import { type PassageSearch, searchPassages } from './passageSearch.js';
 import { DEFAULT_PASSAGES } from './searchKnowledge.js';
 import type { Store } from './store.js';
+import type { CountedWords } from './wordCounts.js';
 
 type Inference = Pick<MeshClient<InferenceServiceDefinition>, 'embed'>;
 
@@ -14,10 +15,12 @@ export const searchArticles =
   ({
     store,
     inference,
+    wordCounts,
     now,
   }: {
     store: Store;
     inference: Inference;
+    wordCounts: CountedWords;
     now: () => Date;
   }): Handler<KnowledgeServiceDefinition, 'searchArticles'> =>
   async (request, call) => {
@@ -28,6 +31,7 @@ export const searchArticles =
       audience: request.audience || Audience.PUBLIC,
       limit: request.limit || DEFAULT_PASSAGES,
       intents: [],
+      wordCounts: wordCounts.current(),
       now: now(),
     };
     return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };

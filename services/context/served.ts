@@ -51,6 +51,7 @@ import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
 import { verifyAuditLog } from './verifyAuditLog.js';
+import type { CountedWords } from './wordCounts.js';
 
 interface Parts {
   readonly store: Store;
@@ -60,6 +61,7 @@ interface Parts {
   readonly audit: AuditLog;
   readonly pseudonymOf: PseudonymOf;
   readonly embedder: Embedder;
+  readonly wordCounts: CountedWords;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
   /** Share of all messages that chance takes before a person. */
   readonly reviewSample: number;
@@ -78,6 +80,7 @@ export const served = ({
   audit,
   pseudonymOf,
   embedder,
+  wordCounts,
   inference,
   reviewSample,
   driftRule,
@@ -85,7 +88,7 @@ export const served = ({
 }: Parts): Served[] => [
   serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, features, keys, now }),
-    searchKnowledge: searchKnowledge({ store, now }),
+    searchKnowledge: searchKnowledge({ store, wordCounts, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
     releaseRequest: releaseRequest({ store }),
     recordDecision: recordDecision({ store, cache, features, keys, audit, reviewSample, now }),
@@ -99,7 +102,7 @@ export const served = ({
     listArticles: listArticles({ store, now }),
     updateArticle: updateArticle({ store, audit, embedder, now }),
     deleteArticle: deleteArticle({ store, audit, now }),
-    searchArticles: searchArticles({ store, inference, now }),
+    searchArticles: searchArticles({ store, inference, wordCounts, now }),
     importArticles: importArticles({ store, audit, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {

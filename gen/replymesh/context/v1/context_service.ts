@@ -126,7 +126,10 @@ export interface RecordDecisionRequest {
 
 /** Answer of RecordDecision. */
 export interface RecordDecisionResponse {
-  /** The record that stands: the caller's, or the one that holds its request id. */
+  /**
+   * The record that stands where this call stored none: the one of that id, or the one that holds its request id.
+   * Unset where this call stored it: it would say what the caller has said.
+   */
   query:
     | Query
     | undefined;
