@@ -8,6 +8,7 @@ import { supervise } from '../mesh/supervised.js';
 
 export interface ContextProcess {
   readonly target: string;
+  pid(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -35,6 +36,7 @@ export async function startContext(contentKey: string, env: Readonly<Record<stri
   );
   return {
     target: `127.0.0.1:${port}`,
+    pid: supervised.pid,
     stop: async () => {
       await supervised.stop();
       await rm(folder, { recursive: true, force: true });

@@ -18,3 +18,10 @@ export function cpuSeconds(pid: number): number {
     return 0;
   }
 }
+
+/** Share of the time in which the processors had work that the host of a virtual machine took away for others, from the text of /proc/stat before and after (proc_stat(5)). */
+export function stolenShare(before: string, after: string): number {
+  const ticks = (text: string): number[] => (/^cpu +(.*)$/m.exec(text)?.[1] ?? '').split(' ').map(Number);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, stolen = 0] = ticks(after).map((n, i) => n - (ticks(before)[i] ?? 0));
+  return stolen / Math.max(1, user + nice + system + irq + softirq + stolen);
+}

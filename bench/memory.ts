@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { loadavg } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import pg from 'pg';
 import type { Environment } from '../lib/config.js';
@@ -7,6 +7,7 @@ import { masterKey } from '../services/context/masterKey.js';
 import { openPostgres } from '../services/context/postgres.js';
 import { rowsOf, type Store } from '../services/context/store.js';
 import { startContext } from './contextProcess.js';
+import { stolenShare } from './cpu.js';
 import { behind, type Figure, seen, table } from './figure.js';
 import { callFigures } from './memoryCalls.js';
 import { relayFigures } from './relaySpeed.js';
@@ -33,12 +34,13 @@ const TIMEOUT_MS = 600_000;
 /** Fills a database of its own on the server of DATABASE_URL, and measures the context service on it. */
 export async function memory(options: MemoryOptions, env: Environment, signal: AbortSignal, say: (line: string) => void): Promise<void> {
   const server = env['DATABASE_URL'] ?? '';
+  const ticks = (): string => readFileSync('/proc/stat', 'utf8');
+  const before = ticks();
   const figures: Figure[] = [
     ...(await storeFigures(options, server, env, say)),
     ...(await knowledgeFigures(options, server, env, signal, say)),
   ];
-  const load = seen('load of the machine in the last minute', loadavg()[0]);
-  const all = [...figures, load];
+  const all = [...figures, seen('share of the processors’ time that the host took away', stolenShare(before, ticks()))];
   process.stdout.write(options.json ? `${JSON.stringify(all)}\n` : table(all, `${options.rows} messages, through gRPC`));
 }
 
@@ -50,7 +52,7 @@ async function storeFigures(options: MemoryOptions, server: string, env: Environ
     await requireRolledUp(store);
     const own = { DATABASE_URL: url, ...(env['REDIS_URL'] ? { REDIS_URL: env['REDIS_URL'], REPLYMESH_REDIS_PREFIX: 'bench:' } : {}) };
     const context = await startContext(KEY.toString('base64'), own);
-    const calls = await callFigures({ target: context.target, rows: options.rows, seconds: options.seconds }).finally(() => context.stop());
+    const calls = await callFigures({ context, store, rows: options.rows, seconds: options.seconds }).finally(() => context.stop());
     const relayed = await relayFigures({ store, contentKey: KEY.toString('base64'), env: own, say });
     return [seen('seconds to fill the database', seeding), ...calls, ...relayed];
   } finally {
@@ -70,6 +72,8 @@ async function fill(store: Store, url: string, rows: number, say: (line: string)
   const now = new Date();
   await seedMemory({ store, url, master: masterKey(KEY), rows, now, say: timed });
   await fillRollUps(store, now);
+  // As after an upgrade they would be counted anew, and every figure taken beside that.
+  await store.background((tx) => tx.execute(sql`update analytics_progress set recounting = false`));
   timed('roll-ups filled');
   await store.owner((tx) => tx.execute(sql.raw(`comment on table queries is '${rows}'`)));
   return (performance.now() - started) / 1000;
