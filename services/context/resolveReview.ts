@@ -77,9 +77,13 @@ function openedOf({ keys }: Parts, tenant: string, queryId: string, row: ReviewO
 
 const isResolved = ({ review }: Opened): boolean => review.outcome !== ReviewOutcome.UNSPECIFIED;
 
-/** @throws Fault REVIEW_RESOLVED when another request has resolved it */
-const firstAnswer = ({ queryId, requestId }: ResolveReviewRequest, { row, review }: Opened): Review =>
-  requestId !== '' && requestId === row.request_id ? review : fail('REVIEW_RESOLVED', { id: queryId });
+/** @throws Fault REVIEW_RESOLVED when another request has resolved it, REQUEST_ID_REUSED when this one said something else the first time */
+function firstAnswer({ queryId, requestId, outcome, editedReply, label }: ResolveReviewRequest, { row, review }: Opened): Review {
+  if (requestId === '' || requestId !== row.request_id) return fail('REVIEW_RESOLVED', { id: queryId });
+  // An empty label stands for whatever was concluded from it.
+  const isSame = outcome === review.outcome && editedReply === review.editedReply && (label === '' || label === review.label);
+  return isSame ? review : fail('REQUEST_ID_REUSED', { request_id: requestId });
+}
 
 /** @throws Fault LABEL_UNKNOWN, LABEL_SPACE_UNKNOWN */
 async function verdictOf({ inference }: Parts, request: ResolveReviewRequest, query: Query, call: Call): Promise<Verdict> {

@@ -187,7 +187,9 @@ describe.each(storeKinds)('reviews on %s', (kind) => {
     const [first, second] = await Promise.all([resolve(t, id), resolve(t, id)]);
     expect(second).toEqual(first);
     expect(first).toMatchObject({ outcome: ReviewOutcome.APPROVED, label: 'get_refund', resolvedBy: 'ada', resolveTime: mesh.clock.now });
-    expect(await resolve(t, id, { label: 'no such label any more' })).toEqual(first);
+    expect(await resolve(t, id, { label: 'get_refund' })).toEqual(first);
+    for (const other of [{ label: 'track_refund' }, { outcome: ReviewOutcome.REJECTED }])
+      expect(await reasonOf(resolve(t, id, other))).toBe('REQUEST_ID_REUSED');
     expect(await reasonOf(resolve(t, id, { requestId: 'another' }))).toBe('REVIEW_RESOLVED');
     expect(await reasonOf(mesh.reviews.claimReview({ queryId: id }, t.as))).toBe('REVIEW_RESOLVED');
     expect((await mesh.reviews.getReview({ queryId: id }, t.as)).review).toEqual(first);

@@ -14,6 +14,8 @@ export type ReferenceKind = keyof typeof WORDS;
 const BETWEEN = String.raw`(?:[ \t_-]{0,2}(?:numbers?|nos?\.|no|nr\.?|num|ids?|codes?|ref(?:erence)?|is|was|are|being)\b\.?){0,3}[ \t]{0,2}[-:#=(№]{0,2}[ \t]{0,2}#?(?<=[- \t:#=(№])`;
 /** Letters, digits and what parts them, at least four digits in all: an amount or a count has fewer, or a sign of money. */
 const NUMBER = String.raw`((?=(?:[\p{L}\-/_]{0,8}\d){4})[\p{L}\d](?:[\p{L}\d]|[\-/_](?=[\p{L}\d])){3,39})(?![\p{L}\d@]|[.,:]\d|[ \t]?(?:%|€|£|\$|¥|(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks|days?|hours?|times|items)\b))`;
+/** Another number of the same list: "orders 10482, 10483 and 10490". */
+const FURTHER = new RegExp(String.raw`[ \t]{0,2}(?:,|;|/|&|\+|(?:, ?)?\b(?:and|or)\b)[ \t]{0,2}#?${NUMBER}`, 'iuy');
 /** `#` and a number: of whatever it is. */
 const HASH = new RegExp(String.raw`(?<![\p{L}\p{N}&#])#[ \t]?${NUMBER}`, 'giu');
 /** Capitals, a hyphen and digits: the number of something, whatever it is. */
@@ -31,11 +33,22 @@ const PATTERNS = Object.entries(WORDS).map(
   ([kind, words]) => [kind as ReferenceKind, new RegExp(String.raw`(?<![\p{L}\p{N}])(?:${words})${BETWEEN}${NUMBER}`, 'giu')] as const,
 );
 
-/** Numbers of one kind: those that a word of the kind comes before. */
+/** Numbers of one kind: those that a word of the kind comes before, or another such number. */
 export const findReferences =
   (kind: ReferenceKind) =>
   (text: string): Span[] =>
-    PATTERNS.filter(([own]) => own === kind).flatMap(([, pattern]) => captured(text, pattern));
+    PATTERNS.filter(([own]) => own === kind)
+      .flatMap(([, pattern]) => [...text.matchAll(pattern)].map(spanOfGroup))
+      .flatMap((first) => [first, ...following(text, first)])
+      .filter(isNoDate(text));
+
+function following(text: string, { end }: Span): Span[] {
+  const all: Span[] = [];
+  FURTHER.lastIndex = end;
+  // The expression goes on from where it ended.
+  for (let next = FURTHER.exec(text); next; next = FURTHER.exec(text)) all.push(spanOfGroup(next));
+  return all;
+}
 
 /** Numbers that nothing says the kind of: behind a `#`, or too long to be anything else. */
 export const findOtherNumbers = (text: string): Span[] => [

@@ -1321,7 +1321,7 @@ export const ReviewServiceDefinition = {
      * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
      * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
-     * FAILED_PRECONDITION (REVIEW_RESOLVED).
+     * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
      */
     resolveReview: {
       name: "ResolveReview",
@@ -1360,7 +1360,7 @@ export interface ReviewServiceImplementation<CallContextExt = {}> {
    * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
    * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
-   * FAILED_PRECONDITION (REVIEW_RESOLVED).
+   * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
    */
   resolveReview(
     request: ResolveReviewRequest,
@@ -1394,7 +1394,7 @@ export interface ReviewServiceClient<CallOptionsExt = {}> {
    * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
    * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
-   * FAILED_PRECONDITION (REVIEW_RESOLVED).
+   * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
    */
   resolveReview(
     request: DeepPartial<ResolveReviewRequest>,
