@@ -23,7 +23,7 @@ export function databasePage(): string {
 
 What the context service stores, in Postgres or the embedded PGlite. Row-level security keeps tenants apart: a request's transaction has the role \`replymesh_app\` and sees the rows
 of its tenant, the mesh's own work across tenants has \`replymesh_background\`. What each of them may do with a table is granted in \`services/context/migrations/\`.
-One function goes past it, because row-level security lets no search for words use their index: \`worded_passages\` runs as \`replymesh_background\` and names the tenant of the caller's transaction itself.
+One function goes past it, because row-level security lets no search for words use their index: \`replymesh_search.worded_passages\` runs as \`replymesh_background\` and names the tenant of the caller's transaction itself.
 
 \`queries\` is partitioned by the month (UTC) of \`created_at\`. The months to come are made ahead; a row of any other time goes to \`queries_default\`. With
 \`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and with them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\`, \`reviews\` and \`shadow_predictions\`;

@@ -124,7 +124,7 @@ export async function startContext(
     audit,
     embedder,
     // A few articles hold rare words alone. Counting would be one more user of the database, which some tests cut off.
-    wordCounts: { current: () => NO_WORDS },
+    wordCounts: { of: () => NO_WORDS },
     inference: connection.client,
     reviewSample: options.reviewSample ?? 0,
     driftRule: DRIFT_RULE,

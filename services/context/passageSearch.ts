@@ -107,7 +107,7 @@ function statement(search: PassageSearch, words: readonly string[], distance: SQ
   // Any of the words may match: a message is no search expression.
   const worded = sql`
     select ${columns}, null::float8 as distance
-    from worded_passages(${candidatesOf(words, search.wordCounts)}::tsquery, ${anyOf(words)}::tsquery, ${forAgents}, ${now}, ${depth})`;
+    from replymesh_search.worded_passages(${candidatesOf(words, search.wordCounts)}::tsquery, ${anyOf(words)}::tsquery, ${forAgents}, ${now}, ${depth})`;
   if (distance === undefined) return worded;
   return sql`(
     select ${columns}, ${distance} as distance from passages

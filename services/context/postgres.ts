@@ -30,7 +30,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
   const pool = new pg.Pool({
     ...connection(options),
     max: options.connections,
-    pipeline: true,
     idleTimeoutMillis: 60_000,
     // The server's own limit does not help when the server is silent.
     query_timeout: options.statementTimeoutMs + 1000,

@@ -28,8 +28,6 @@ export function connectRedis(url: string, prefix: string): RedisConnection {
     keyPrefix: prefix,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // What is asked in one turn of the loop goes in one piece.
-    enableAutoPipelining: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),

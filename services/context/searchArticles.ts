@@ -31,7 +31,7 @@ export const searchArticles =
       audience: request.audience || Audience.PUBLIC,
       limit: request.limit || DEFAULT_PASSAGES,
       intents: [],
-      wordCounts: wordCounts.current(),
+      wordCounts: wordCounts.of(call.principal.tenant),
       now: now(),
     };
     return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };

@@ -17,6 +17,6 @@ export const searchKnowledge =
     now: () => Date;
   }): Handler<ContextServiceDefinition, 'searchKnowledge'> =>
   async (request, call) => {
-    const search = { ...request, limit: request.limit || DEFAULT_PASSAGES, wordCounts: wordCounts.current(), now: now() };
+    const search = { ...request, limit: request.limit || DEFAULT_PASSAGES, wordCounts: wordCounts.of(call.principal.tenant), now: now() };
     return { passages: await store.within(call, (tx) => searchPassages(tx, store.vectors, search)) };
   };

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Transaction } from './store.js';
 import { isUnreachable, withoutValues } from './storeFault.js';
 
-/** Runs `work` in a transaction on a connection of the pool. @param pool of pipelining connections @param settings statements that say who it is and what it may */
+/** Runs `work` in a transaction on a connection of the pool. @param settings statements that say who it is and what it may */
 export async function transact<T>(
   pool: pg.Pool,
   settings: string,
@@ -18,15 +18,8 @@ export async function transact<T>(
     client = await pool.connect();
     client.on('error', lost);
     signal?.throwIfAborted();
-    // Sent together with the first statement of `work`: where the settings fail, the transaction has failed, and runs nothing.
-    const begun = client.query(`BEGIN; ${settings}`);
-    if (!pool.options.pipeline) await begun;
-    // A statement of drizzle's runs each time it is awaited: this promise may be awaited twice.
-    const worked = (async () => work(drizzle(client) as unknown as Transaction))();
-    // However the beginning went, nobody rolls back while `work` still sends statements: they would run outside.
-    await Promise.allSettled([begun, worked]);
-    await begun;
-    const result = await worked;
+    await client.query(`BEGIN; ${settings}`);
+    const result = await work(drizzle(client) as unknown as Transaction);
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error(`The transaction ended with ${command}.`);
     return result;

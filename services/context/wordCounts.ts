@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
-import { rowsOf, type Store } from './store.js';
+import { rowsOf, type Store, type Transaction } from './store.js';
 
-/** How many passages hold each word, of all tenants: it is the index over all of them that a search reads. */
+/** How many of a tenant's passages hold each word. */
 export interface WordCounts {
   readonly passages: number;
   /** Without the rare ones, of which a search may take any number. */
@@ -12,34 +12,43 @@ export interface WordCounts {
 }
 
 export interface CountedWords {
-  current(): WordCounts;
+  of(tenant: string): WordCounts;
 }
 
 const EVERY_MS = 300_000;
-/** Of more passages a part is counted, always the same one. */
-const MOST_COUNTED = 50_000;
-/** Fewer than this are rare. */
-const LEAST = 20;
-/** Before anything was counted: every word is a rare one. */
+const RETRY_MS = 10_000;
+/** A search ranks so many passages anyway. */
+const FEW = 1000;
+/** Of more passages a part is read, always the same one. */
+const MOST_READ = 20_000;
+/** Fewer than this in what was read say nothing. */
+const LEAST = 5;
+/** Every word is a rare one. */
 export const NO_WORDS: WordCounts = { passages: 0, holding: new Map() };
 
-/** Counts words anew from time to time: what changes meanwhile makes a search a little longer or shorter, and never wrong. */
-export function startWordCounts(store: Store): CountedWords & Closable {
+/** Counts words at the start and again from time to time. What changes meanwhile makes a search longer, or has it rank others of many passages. */
+export async function startWordCounts(store: Store): Promise<CountedWords & Closable> {
   const stopping = new AbortController();
-  let current = NO_WORDS;
-  const count = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      try {
-        current = await countWords(store);
-      } catch (error) {
-        log.warn({ error }, 'the words of passages could not be counted: searches go by the counts before');
-      }
-      await wait(EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+  let current: ReadonlyMap<string, WordCounts> = new Map();
+  /** @returns when to count again, milliseconds */
+  const count = async (): Promise<number> => {
+    try {
+      current = await countWords(store);
+      return EVERY_MS;
+    } catch (error) {
+      log.warn({ error }, 'the words of passages could not be counted: searches go by the counts before');
+      return RETRY_MS;
     }
   };
-  const counting = count();
+  const first = await count();
+  const counting = (async () => {
+    for (let ms = first; ; ms = await count()) {
+      await wait(ms, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      if (stopping.signal.aborted) return;
+    }
+  })();
   return {
-    current: () => current,
+    of: (tenant) => current.get(tenant) ?? NO_WORDS,
     close: async () => {
       stopping.abort();
       await counting;
@@ -47,15 +56,31 @@ export function startWordCounts(store: Store): CountedWords & Closable {
   };
 }
 
-export const countWords = (store: Store, mostCounted = MOST_COUNTED): Promise<WordCounts> =>
+/** By tenant, of those with many passages. */
+export const countWords = (store: Store, { few = FEW, mostRead = MOST_READ } = {}): Promise<ReadonlyMap<string, WordCounts>> =>
   store.background(async (tx) => {
-    const [all] = await rowsOf<{ passages: number }>(tx, sql`select count(*)::float8 as passages from passages`);
-    const passages = all?.passages ?? 0;
-    const percent = Math.min(100, (100 * mostCounted) / Math.max(1, passages));
-    const sample = `select words from passages tablesample bernoulli (${percent}) repeatable (1)`;
-    const rows = await rowsOf<{ word: string; passages: number }>(
+    // The database's own estimate; below 0 where it has none yet.
+    const [table] = await rowsOf<{ rows: number }>(
       tx,
-      sql`select word, ndoc * ${100 / percent}::float8 as passages from ts_stat(${sample}) where ndoc * ${100 / percent}::float8 >= ${LEAST}`,
+      sql`select reltuples::float8 as rows from pg_class where oid = 'passages'::regclass`,
     );
-    return { passages, holding: new Map(rows.map((row) => [row.word, row.passages])) };
+    const share = Math.min(1, mostRead / Math.max(1, table?.rows ?? 0));
+    const sample = `passages tablesample system (${100 * share}) repeatable (1)`;
+    const tenants = await rowsOf<{ tenant: string; passages: number }>(
+      tx,
+      sql`select tenant, count(*) / ${share}::float8 as passages from ${sql.raw(sample)} group by tenant having count(*) > ${few}::float8 * ${share}::float8`,
+    );
+    const counts = new Map<string, WordCounts>();
+    for (const { tenant, passages } of tenants) counts.set(tenant, { passages, holding: await countOf(tx, tenant, sample, share) });
+    return counts;
   });
+
+async function countOf(tx: Transaction, tenant: string, sample: string, share: number): Promise<ReadonlyMap<string, number>> {
+  const rows = await rowsOf<{ word: string; passages: number }>(
+    tx,
+    sql`
+      select word, ndoc / ${share}::float8 as passages
+      from ts_stat(format(${`select words from ${sample} where tenant = %L`}, ${tenant}::text)) where ndoc >= ${LEAST}`,
+  );
+  return new Map(rows.map(({ word, passages }) => [word, passages]));
+}

@@ -13,9 +13,13 @@ export type ReferenceKind = keyof typeof WORDS;
 /** Between the word and its number: "order number is #", "account no.:", "ticket ID". */
 const BETWEEN = String.raw`(?:[ \t_-]{0,2}(?:numbers?|nos?\.|no|nr\.?|num|ids?|codes?|ref(?:erence)?|is|was|are|being)\b\.?){0,3}[ \t]{0,2}[-:#=(№]{0,2}[ \t]{0,2}#?(?<=[- \t:#=(№])`;
 /** Letters, digits and what parts them, at least four digits in all: an amount or a count has fewer, or a sign of money. */
-const NUMBER = String.raw`((?=(?:[\p{L}\-/_]{0,8}\d){4})[\p{L}\d](?:[\p{L}\d]|[\-/_](?=[\p{L}\d])){3,39})(?![\p{L}\d@]|[.,:]\d|[ \t]?(?:%|€|£|\$|¥|(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks|days?|hours?|times|items)\b))`;
-/** Another number of the same list: "orders 10482, 10483 and 10490". */
-const FURTHER = new RegExp(String.raw`[ \t]{0,2}(?:,|;|/|&|\+|(?:, ?)?\b(?:and|or)\b)[ \t]{0,2}#?${NUMBER}`, 'iuy');
+const COUNTED = String.raw`[ \t]?(?:%|€|£|\$|¥|(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks|days?|hours?|times|items)\b)`;
+const NUMBER = String.raw`((?=(?:[\p{L}\-/_]{0,8}\d){4})[\p{L}\d](?:[\p{L}\d]|[\-/_](?=[\p{L}\d])){3,39})(?![\p{L}\d@]|[.,:]\d|${COUNTED})`;
+/** Another number of the same list: "orders 10482, 10483 and INV-20490". Of five digits and in one piece, so that it is no year, small amount or telephone number. */
+const FURTHER = new RegExp(
+  String.raw`[ \t]{0,2}(?:,|;|/|&|\+|(?:, ?)?\b(?:and|or)\b)[ \t]{0,2}#?((?:[A-Z]{1,5}-?)?\d{5,20})(?![\p{L}\d@_/-]|[ \t.,:]\d|${COUNTED})`,
+  'uy',
+);
 /** `#` and a number: of whatever it is. */
 const HASH = new RegExp(String.raw`(?<![\p{L}\p{N}&#])#[ \t]?${NUMBER}`, 'giu');
 /** Capitals, a hyphen and digits: the number of something, whatever it is. */
@@ -37,16 +41,18 @@ const PATTERNS = Object.entries(WORDS).map(
 export const findReferences =
   (kind: ReferenceKind) =>
   (text: string): Span[] =>
-    PATTERNS.filter(([own]) => own === kind)
-      .flatMap(([, pattern]) => [...text.matchAll(pattern)].map(spanOfGroup))
-      .flatMap((first) => [first, ...following(text, first)])
-      .filter(isNoDate(text));
+    PATTERNS.filter(([own]) => own === kind).flatMap(([, pattern]) => withFurther(text, captured(text, pattern)));
 
-function following(text: string, { end }: Span): Span[] {
+function withFurther(text: string, firsts: readonly Span[]): Span[] {
   const all: Span[] = [];
-  FURTHER.lastIndex = end;
-  // The expression goes on from where it ended.
-  for (let next = FURTHER.exec(text); next; next = FURTHER.exec(text)) all.push(spanOfGroup(next));
+  for (const first of firsts) {
+    // It stands in a list that was followed already.
+    if (first.start < (all.at(-1)?.end ?? 0)) continue;
+    all.push(first);
+    FURTHER.lastIndex = first.end;
+    // The expression goes on from where it ended.
+    for (let next = FURTHER.exec(text); next; next = FURTHER.exec(text)) all.push(spanOfGroup(next));
+  }
   return all;
 }
 

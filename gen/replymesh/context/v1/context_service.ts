@@ -127,8 +127,8 @@ export interface RecordDecisionRequest {
 /** Answer of RecordDecision. */
 export interface RecordDecisionResponse {
   /**
-   * The record that stands where this call stored none: the one of that id, or the one that holds its request id.
-   * Unset where this call stored it: it would say what the caller has said.
+   * The record that stands where this call stored none: the one of that id, or the one that holds its request id. Of a customer who was erased since,
+   * the caller's own, which nobody keeps. Unset where this call stored it: it would say what the caller has said.
    */
   query:
     | Query
