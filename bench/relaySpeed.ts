@@ -8,6 +8,7 @@ import { startMoto } from '../services/context/relayServers.fixture.js';
 import { rowsOf, type Store } from '../services/context/store.js';
 import { startContext } from './contextProcess.js';
 import { atLeast, type Figure, seen } from './figure.js';
+import { ASKED } from './memoryRows.js';
 
 interface Parts {
   readonly store: Store;
@@ -59,7 +60,7 @@ async function fillOutbox(store: Store): Promise<void> {
       select tenant, 'QueryProcessed/' || id, 'QueryProcessed', id,
              to_jsonb(q) - '{tenant,id,record,inputs,query_text,response_text,request_id,session_id,created_at,updated_at}'::text[]
                || jsonb_build_object('query_id', id, 'create_time', created_at), now()
-      from (select * from queries order by tenant, created_at desc limit ${EVENTS}) q`);
+      from (select * from queries where tenant = ${ASKED} order by created_at desc limit ${EVENTS}) q`);
     // The roll-ups have these messages already.
     await tx.execute(sql`
       update analytics_progress set (transaction_id, position) = (select transaction_id, position from outbox order by 1 desc, 2 desc limit 1)`);
