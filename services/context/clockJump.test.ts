@@ -105,7 +105,8 @@ describe.each(storeKinds)('a clock that jumps by a day, with %s,', (kind) => {
     const answers = await Promise.all(
       [first, second].map((query) => mesh.context.recordDecision({ query, fingerprint: 'a'.repeat(64) }, t.as)),
     );
-    expect(new Set(answers.map(({ query }) => query?.id)).size).toBe(1);
+    // Who stored it is told no more than that.
+    expect(new Set(answers.map(({ query }, i) => (query ?? [first, second][i])?.id)).size).toBe(1);
     expect(answers.filter(({ created }) => created)).toHaveLength(1);
     mesh.clock.now = jumped(-1);
     await expireRequests(store, mesh.clock.now);
