@@ -8,7 +8,7 @@ export const anyOf = (words: readonly string[]): string => words.map(quoted).joi
 
 /**
  * Which passages are ranked at all: those that hold one of the rare words, or the rarest of the common ones together. Ranking whatever holds
- * any word would read most of a large knowledge base for each message, and what common words alone find, embeddings find better.
+ * any word would read most of a large knowledge base for each message; what holds but one common word is left to the ranking by embedding.
  * @param words lexemes as they stand in the index, each once
  * @returns a `tsquery`; empty for no words
  */
