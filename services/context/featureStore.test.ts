@@ -18,8 +18,8 @@ async function open(kind: { redisUrl?: string }): Promise<VersionedEntries> {
   const entries = openEntries({ enabled: true, redisUrl: kind.redisUrl, prefix: `${prefix}${randomUUID()}:` });
   opened.push(entries);
   await until(async () => {
-    await entries.put('ready', { version: 1, value: 'yes' }, 60_000);
-    return (await entries.get('ready')) !== undefined;
+    await entries.put([{ key: 'ready', version: 1, value: 'yes', ttlMs: 60_000 }]);
+    return (await entries.get(['ready']))[0] !== undefined;
   });
   return entries;
 }
@@ -52,7 +52,7 @@ describe.each(kinds)('features that are kept %s', (_, kind) => {
   it('are carried on from the version before alone', async () => {
     const features = over(await open(kind));
     const follow = (from: number | null, to: number) =>
-      features.follow('t', { customerId: 'c', from, to, apply: (history) => ({ ...history, total: history.total + 1 }) });
+      features.follow('t', [{ customerId: 'c', from, to, apply: (history) => ({ ...history, total: history.total + 1 }) }]);
     await follow(null, 1);
     expect(await features.read('t', 'c')).toBeUndefined();
     await features.keep('t', 'c', kept(1));
@@ -60,6 +60,30 @@ describe.each(kinds)('features that are kept %s', (_, kind) => {
     await follow(3, 4);
     await follow(1, 3);
     expect(await features.read('t', 'c')).toEqual(kept(2));
+  });
+
+  it('of several customers are carried on at once, each from its own version', async () => {
+    const features = over(await open(kind));
+    for (const [customerId, version] of [
+      ['a', 1],
+      ['b', 5],
+      ['c', 7],
+    ] as const)
+      await features.keep('t', customerId, kept(version));
+    const change = (customerId: string, from: number | null, to: number) => ({
+      customerId,
+      from,
+      to,
+      apply: (history: Kept['history']) => ({ ...history, total: to }),
+    });
+    await features.follow('t', [change('new', null, 1), change('a', 1, 2), change('gone', 3, 4), change('b', 4, 6), change('c', 7, 8)]);
+    expect(await Promise.all(['new', 'a', 'gone', 'b', 'c'].map((id) => features.read('t', id)))).toEqual([
+      undefined,
+      kept(2),
+      undefined,
+      kept(5),
+      kept(8),
+    ]);
   });
 
   it('of another definition, tenant or customer are nobody’s to read', async () => {
@@ -79,14 +103,14 @@ describe.each(kinds)('features that are kept %s', (_, kind) => {
     await features.keep('t', 'c', kept(1));
     expect(await features.forget('t', 'c')).toBe(1);
     await features.keep('t', 'c', kept(2));
-    await features.follow('t', { customerId: 'c', from: 1, to: 2, apply: (history) => history });
+    await features.follow('t', [{ customerId: 'c', from: 1, to: 2, apply: (history) => history }]);
     expect([await features.read('t', 'c'), await features.forget('t', 'c')]).toEqual([undefined, 0]);
   });
 
   it('go by themselves after their time', async () => {
     const entries = await open(kind);
-    await entries.put('k', { version: 1, value: 'v' }, 300);
-    await until(async () => (await entries.get('k')) === undefined);
+    await entries.put([{ key: 'k', version: 1, value: 'v', ttlMs: 300 }]);
+    await until(async () => (await entries.get(['k']))[0] === undefined);
   });
 });
 
@@ -95,9 +119,9 @@ describe('features', () => {
     const times: number[] = [];
     const entries = await open({});
     const clock = { now: NOW };
-    const put: VersionedEntries['put'] = (key, entry, ttlMs) => {
-      times.push(ttlMs);
-      return entries.put(key, entry, ttlMs);
+    const put: VersionedEntries['put'] = (list) => {
+      times.push(...list.map(({ ttlMs }) => ttlMs));
+      return entries.put(list);
     };
     const features = featureStore({ entries: { ...entries, put }, ttlMs: 60_000, now: () => clock.now });
     await features.keep('t', 'c', kept(1));
@@ -107,14 +131,14 @@ describe('features', () => {
       [60_000, 4],
     ] as const) {
       clock.now = new Date(NOW.getTime() + afterMs);
-      await features.follow('t', { customerId: 'c', from: version - 1, to: version, apply: (history) => history });
+      await features.follow('t', [{ customerId: 'c', from: version - 1, to: version, apply: (history) => history }]);
     }
     expect([times, (await features.read('t', 'c'))?.version]).toEqual([[60_000, 40_000, 1000], 3]);
   });
 
   it('that nobody can read are counted anew', async () => {
     const entries = await open({});
-    await entries.put('features:1:1:t:c', { version: 1, value: '{' }, 60_000);
+    await entries.put([{ key: 'features:1:1:t:c', version: 1, value: '{', ttlMs: 60_000 }]);
     expect(await over(entries).read('t', 'c')).toBeUndefined();
   });
 

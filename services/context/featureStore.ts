@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { registry } from '../../lib/metrics.js';
 import { DEFINITION, type History } from './behaviour.js';
-import type { VersionedEntries } from './versionedEntries.js';
+import type { Entry, VersionedEntries } from './versionedEntries.js';
 
 /** What is kept of a customer beside the database. */
 export interface Kept {
@@ -29,8 +29,8 @@ export interface FeatureStore {
   read(tenant: string, customerId: string): Promise<Kept | undefined>;
   /** Keeps what was counted, unless something newer is kept. */
   keep(tenant: string, customerId: string, kept: Kept): Promise<void>;
-  /** Carries on what is kept, when it is of the version before. */
-  follow(tenant: string, change: Change): Promise<void>;
+  /** Carries on what is kept of these customers, each once, where it is of the version before. */
+  follow(tenant: string, changes: readonly Change[]): Promise<void>;
   /** @returns how many entries were removed */
   forget(tenant: string, customerId: string): Promise<number>;
   close(): Promise<void>;
@@ -44,9 +44,8 @@ const lookups = new Counter({
 });
 export const countLookup = (result: 'hit' | 'miss' | 'stale'): void => lookups.inc({ result });
 
-/** For so long nothing is kept of an erased customer: longer than any call that read before the erasure. */
-const FORGOTTEN_MS = 60_000;
-const FORGOTTEN = { version: Number.MAX_SAFE_INTEGER, value: '' };
+/** Nothing is kept of an erased customer, for longer than any call runs that read before the erasure. */
+const FORGOTTEN = { version: Number.MAX_SAFE_INTEGER, value: '', ttlMs: 60_000 };
 
 interface Parts {
   readonly entries: VersionedEntries;
@@ -59,24 +58,36 @@ interface Parts {
 export function featureStore({ entries, ttlMs, now, definition = DEFINITION }: Parts): FeatureStore {
   // Both names may hold any character, so that lengths keep them apart.
   const keyOf = (tenant: string, customerId: string): string => `features:${definition}:${tenant.length}:${tenant}:${customerId}`;
-  const read = async (tenant: string, customerId: string): Promise<Kept | undefined> => {
-    const entry = await entries.get(keyOf(tenant, customerId));
-    return entry && entry.value !== '' ? keptOf(entry.version, entry.value) : undefined;
+  const read = async (tenant: string, customerIds: readonly string[]): Promise<(Kept | undefined)[]> => {
+    const found = await entries.get(customerIds.map((id) => keyOf(tenant, id)));
+    return found.map((entry) => (entry && entry.value !== '' ? keptOf(entry.version, entry.value) : undefined));
   };
-  const keep = async (tenant: string, customerId: string, { version, countedAtMs, history }: Kept): Promise<void> => {
-    const leftMs = countedAtMs + ttlMs - now().getTime();
-    if (leftMs > 0) await entries.put(keyOf(tenant, customerId), { version, value: JSON.stringify({ countedAtMs, history }) }, leftMs);
+  /** None once its time is over. */
+  const entryOf = (tenant: string, customerId: string, { version, countedAtMs, history }: Kept): Entry[] => {
+    const ttlLeftMs = countedAtMs + ttlMs - now().getTime();
+    return ttlLeftMs > 0
+      ? [{ key: keyOf(tenant, customerId), version, value: JSON.stringify({ countedAtMs, history }), ttlMs: ttlLeftMs }]
+      : [];
   };
   return {
-    read,
-    keep,
-    follow: async (tenant, { customerId, from, to, apply }) => {
-      const kept = from === null ? undefined : await read(tenant, customerId);
-      if (kept?.version === from) await keep(tenant, customerId, { ...kept!, version: to, history: apply(kept!.history) });
+    read: async (tenant, customerId) => (await read(tenant, [customerId]))[0],
+    keep: (tenant, customerId, kept) => entries.put(entryOf(tenant, customerId, kept)),
+    follow: async (tenant, changes) => {
+      const known = changes.filter(({ from }) => from !== null);
+      const held = await read(
+        tenant,
+        known.map(({ customerId }) => customerId),
+      );
+      await entries.put(
+        known.flatMap(({ customerId, from, to, apply }, i) => {
+          const kept = held[i];
+          return kept?.version === from ? entryOf(tenant, customerId, { ...kept!, version: to, history: apply(kept!.history) }) : [];
+        }),
+      );
     },
     forget: async (tenant, customerId) => {
-      const removed = (await read(tenant, customerId)) === undefined ? 0 : 1;
-      await entries.put(keyOf(tenant, customerId), FORGOTTEN, FORGOTTEN_MS);
+      const removed = (await read(tenant, [customerId]))[0] === undefined ? 0 : 1;
+      await entries.put([{ key: keyOf(tenant, customerId), ...FORGOTTEN }]);
       return removed;
     },
     close: entries.close,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
@@ -7,7 +7,7 @@ import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
 import { fault } from '../errors.js';
 import type { AuditLog, Entry, HeadRow, OpenLog } from './auditLog.js';
-import { withLines } from './behaviour.js';
+import { type Line, withLines } from './behaviour.js';
 import type { Cache } from './cache.js';
 import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } from './contentKeys.js';
 import { contextKey } from './contextKey.js';
@@ -34,7 +34,7 @@ interface Parts {
 }
 
 /** Most decisions in one transaction: enough to share its cost, few enough that it stays short. */
-const MAX_BATCH = 32;
+const MAX_BATCH = 64;
 const COMMIT_TIMEOUT_MS = 5000;
 
 interface Item {
@@ -47,14 +47,19 @@ interface Item {
 }
 
 export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 'recordDecision'> => {
-  const { store, cache, features, reviewSample, now } = parts;
+  const { store, reviewSample, now } = parts;
   const byTenant = new Map<string, (item: Item) => Promise<Recorded>>();
   const commitOf = (tenant: string) => {
     const known = byTenant.get(tenant);
     if (known) return known;
     const made = groupCommit<Item, Recorded>({
       // Not within one caller's call: whoever leaves early must not take its neighbours' writes along.
-      commit: (items) => store.alone(background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS }), (tx) => writeAll(tx, parts, tenant, items)),
+      commit: async (items) => {
+        const call = background({ tenant, timeoutMs: COMMIT_TIMEOUT_MS });
+        const { answers, changes } = await store.alone(call, (tx) => writeAll(tx, parts, tenant, items));
+        const noted = note(parts, tenant, items, answers, changes);
+        return answers.map((outcome) => (outcome.ok ? { ok: true, value: { answer: outcome.value, noted } } : outcome));
+      },
       keysOf: ({ write }) => [`id ${write.id}`, ...(write.request_id === '' ? [] : [`request ${write.request_id}`])],
       mayBeOnes: (error) => error instanceof StatementRefused || (error instanceof Fault && error.reason === 'VALUE_REFUSED'),
       maxItems: MAX_BATCH,
@@ -66,18 +71,29 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
     const query = request.query as Query;
     const { tenant, subject: actor } = call.principal;
     const write = decisionWrite(tenant, query, request, now());
-    const { answer, change } = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
-    // What was carried on first makes what is cached known to be old.
-    if (change) await features.follow(tenant, change);
-    if (answer.created && query.customerId !== '') await cache.forget([contextKey(tenant, query.customerId)]);
+    const { answer, noted } = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
+    await noted;
     return answer;
   };
 };
 
 interface Recorded {
   readonly answer: RecordDecisionResponse;
-  /** Of the customer's history; of several in one transaction the first has it for all. */
-  readonly change: Change | undefined;
+  /** When what is kept beside the database knows of the transaction; the next one does not wait for it. */
+  readonly noted: Promise<void>;
+}
+
+type Answers = readonly Outcome<RecordDecisionResponse>[];
+
+/** Tells what is kept beside the database what was committed, at once for all. */
+async function note({ cache, features }: Parts, tenant: string, items: readonly Item[], answers: Answers, changes: readonly Change[]) {
+  // What was carried on first makes what is cached known to be old.
+  await features.follow(tenant, changes);
+  const customers = items.flatMap(({ query: { customerId } }, i) => {
+    const outcome = answers[i];
+    return outcome?.ok && outcome.value.created && customerId !== '' ? [customerId] : [];
+  });
+  await cache.forget([...new Set(customers)].map((id) => contextKey(tenant, id)));
 }
 
 async function writeAll(
@@ -85,7 +101,7 @@ async function writeAll(
   { keys, audit, now }: Parts,
   tenant: string,
   items: readonly Item[],
-): Promise<Outcome<Recorded>[]> {
+): Promise<{ answers: Answers; changes: readonly Change[] }> {
   const at = now();
   const { head, customers } = await readBefore(tx, tenant, items);
   // They waited somewhere while their customer was erased.
@@ -96,21 +112,16 @@ async function writeAll(
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
   const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
   const { created, remembered } = await insert(tx, tenant, sealed, at, versionOf, audit.from(tx, tenant, head));
-  const changes = changesOf(
-    items.filter(({ write }) => remembered.has(write.id)),
-    customers,
-    at,
-  );
+  const ofHistory = items.filter(({ write }) => remembered.has(write.id));
+  const changes = changesOf(ofHistory, customers, at);
   const rest = sealed.flatMap(({ write }) => (created.has(write.id) ? [] : [write]));
   const standing = rest.length === 0 ? new Map<string, Standing>() : await readStanding(tx, rest);
-  return items.map((item) => {
-    const isNew = created.has(item.write.id);
-    if (isNew || isErased(item)) {
-      const query = isNew ? undefined : item.query;
-      return { ok: true, value: { answer: { query, created: isNew }, change: changes.get(item.write.id) } };
-    }
+  const answers = items.map((item): Outcome<RecordDecisionResponse> => {
+    if (created.has(item.write.id)) return { ok: true, value: { query: undefined, created: true } };
+    if (isErased(item)) return { ok: true, value: { query: item.query, created: false } };
     return outcomeOf(keys, tenant, item.write, standing.get(item.write.id));
   });
+  return { answers, changes };
 }
 
 interface Customer extends StoredKey {
@@ -146,7 +157,7 @@ interface Sealed {
 /** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
 function sealedOf({ write, review, actor }: Item, key: ContentKey, at: Date): Sealed {
   const columns = sealQuery(key, write.id, write.texts);
-  const sha256 = (sealed: Uint8Array): string => createHash('sha256').update(sealed).digest('hex');
+  const sha256 = (sealed: Uint8Array): string => hash('sha256', sealed, 'hex');
   const { record, inputs } = columns;
   const detail = { ...write.audited, record_sha256: sha256(record!), ...(inputs ? { inputs_sha256: sha256(inputs) } : {}) };
   return { write, review, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };
@@ -229,16 +240,14 @@ async function insert(
   return { created, remembered: new Set(rows.flatMap((row) => (row.remembered ? [row.id] : []))) };
 }
 
-/** What the lines change for each customer, by the id of the first of them. */
-function changesOf(items: readonly Item[], customers: ReadonlyMap<string, Customer>, at: Date): ReadonlyMap<string, Change> {
-  const changes = new Map<string, Change>();
-  for (const [customerId, customer] of customers) {
-    const own = items.filter(({ write }) => write.customer_id === customerId);
-    const lines = own.map(({ query }) => lineOf(query, at));
-    const to = versionAfter(customer.version, at);
-    if (own[0]) changes.set(own[0].write.id, { customerId, from: customer.version, to, apply: (history) => withLines(history, lines, at) });
-  }
-  return changes;
+/** What the lines change for each customer. */
+function changesOf(items: readonly Item[], customers: ReadonlyMap<string, Customer>, at: Date): Change[] {
+  const linesOf = new Map<string, Line[]>();
+  for (const { write, query } of items) linesOf.set(write.customer_id, [...(linesOf.get(write.customer_id) ?? []), lineOf(query, at)]);
+  return [...linesOf].map(([customerId, lines]) => {
+    const from = customers.get(customerId)?.version ?? null;
+    return { customerId, from, to: versionAfter(from, at), apply: (history) => withLines(history, lines, at) };
+  });
 }
 
 /** The record that stands for one that was not stored, where there is any. */
@@ -265,12 +274,15 @@ async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): 
   return new Map(rows.map((row) => [row.for, row]));
 }
 
-function outcomeOf(keys: ContentKeys, tenant: string, write: DecisionWrite, standing: Standing | undefined): Outcome<Recorded> {
+function outcomeOf(
+  keys: ContentKeys,
+  tenant: string,
+  write: DecisionWrite,
+  standing: Standing | undefined,
+): Outcome<RecordDecisionResponse> {
   const fingerprint = standing?.fingerprint;
   const sameRequest = standing?.own || fingerprint === write.fingerprint || write.fingerprint === '' || fingerprint === '';
   if (!sameRequest) return { ok: false, error: fault('REQUEST_ID_REUSED', { request_id: write.request_id }) };
   const query = standing && standing.id !== null ? openQuery(keys, tenant, standing) : undefined;
-  return query
-    ? { ok: true, value: { answer: { query, created: false }, change: undefined } }
-    : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
+  return query ? { ok: true, value: { query, created: false } } : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
 }

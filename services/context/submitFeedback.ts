@@ -58,7 +58,7 @@ export const submitFeedback =
       }
       return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id, change };
     });
-    if (change) await features.follow(tenant, change);
+    if (change) await features.follow(tenant, [change]);
     if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
     return { feedback };
   };

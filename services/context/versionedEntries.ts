@@ -7,11 +7,17 @@ export interface Versioned {
   readonly value: string;
 }
 
+export interface Entry extends Versioned {
+  readonly key: string;
+  readonly ttlMs: number;
+}
+
 /** Values by key, of which an older one never takes the place of a newer one, in whatever order they come. Never fails: what is away knows nothing. */
 export interface VersionedEntries {
-  get(key: string): Promise<Versioned | undefined>;
-  /** Keeps a value for so long, unless one is there that is as new. */
-  put(key: string, entry: Versioned, ttlMs: number): Promise<void>;
+  /** @returns one for each key, in their order */
+  get(keys: readonly string[]): Promise<readonly (Versioned | undefined)[]>;
+  /** Keeps each value for its time, unless one is there that is as new. */
+  put(entries: readonly Entry[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,36 +40,45 @@ export function openEntries({ enabled, redisUrl, prefix }: EntriesOptions): Vers
 function entriesInProcess(): VersionedEntries {
   const entries = new LRUCache<string, Versioned>({ max: MAX_ENTRIES });
   return {
-    get: async (key) => entries.get(key),
-    put: async (key, entry, ttl) => {
-      if ((entries.get(key)?.version ?? -1) < entry.version) entries.set(key, entry, { ttl });
+    get: async (keys) => keys.map((key) => entries.get(key)),
+    put: async (list) => {
+      for (const { key, ttlMs: ttl, ...entry } of list)
+        if ((entries.get(key)?.version ?? -1) < entry.version) entries.set(key, entry, { ttl });
     },
     close: async () => entries.clear(),
   };
 }
 
-/** One step for Redis, so that nobody comes between the comparison and the change. Versions stay below 2^53, which Lua's numbers hold. */
+/** One step for Redis, so that nobody comes between a comparison and its change. Versions stay below 2^53, which Lua's numbers hold. */
 const PUT_NEWER = `
-local held = redis.call('GET', KEYS[1])
-if held and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
-return 1`;
+for i, key in ipairs(KEYS) do
+  local version, value, ttl = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local held = redis.call('GET', key)
+  if not held or tonumber(string.match(held, '^%d+')) < tonumber(version) then redis.call('SET', key, version .. ' ' .. value, 'PX', ttl) end
+end`;
 
 function entriesInRedis(url: string, prefix: string): VersionedEntries {
   const { attempt, close } = connectRedis(url, prefix);
   return {
-    get: async (key) => {
-      const [, version, value] = /^(\d+) (.*)$/s.exec((await attempt((redis) => redis.get(key))) ?? '') ?? [];
-      return version === undefined || value === undefined ? undefined : { version: Number(version), value };
+    get: async (keys) => {
+      if (keys.length === 0) return [];
+      const held = await attempt((redis) => redis.mget(...keys));
+      return keys.map((_, i) => {
+        const [, version, value] = /^(\d+) (.*)$/s.exec(held?.[i] ?? '') ?? [];
+        return version === undefined || value === undefined ? undefined : { version: Number(version), value };
+      });
     },
-    put: async (key, { version, value }, ttlMs) =>
-      void (await attempt((redis) => redis.eval(PUT_NEWER, 1, key, version, value, Math.ceil(ttlMs)))),
+    put: async (entries) => {
+      if (entries.length === 0) return;
+      const values = entries.flatMap(({ version, value, ttlMs }) => [version, value, Math.ceil(ttlMs)]);
+      await attempt((redis) => redis.eval(PUT_NEWER, entries.length, ...entries.map(({ key }) => key), ...values));
+    },
     close,
   };
 }
 
 const noEntries: VersionedEntries = {
-  get: async () => undefined,
+  get: async (keys) => keys.map(() => undefined),
   put: async () => {},
   close: async () => {},
 };
