@@ -1,11 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { ContextServiceDefinition, ListQueriesRequest } from '../../gen/replymesh/context/v1/context_service.js';
+import type { ListQueriesRequest } from '../../gen/replymesh/context/v1/context_service.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
+import type { ContextService } from './encodedPage.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
-import { newestQueries, openQuery, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
+import { newestQueries, openRecord, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, preparedRowsOf, rowsOf, type Store } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -16,7 +17,7 @@ interface Row extends SealedRecord {
 }
 
 export const listQueries =
-  ({ store, keys }: { store: Store; keys: ContentKeys }): Handler<ContextServiceDefinition, 'listQueries'> =>
+  ({ store, keys }: { store: Store; keys: ContentKeys }): Handler<ContextService, 'listQueries'> =>
   async (request, call) => {
     const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
     const scope = scopeOf(call.principal.tenant, request);
@@ -30,7 +31,7 @@ export const listQueries =
     const page = rows.slice(0, howManyFit(rows.slice(0, pageSize)));
     const last = page.at(-1);
     return {
-      queries: page.flatMap((row) => openQuery(keys, call.principal.tenant, row) ?? []),
+      queries: page.flatMap((row) => openRecord(keys, call.principal.tenant, row) ?? []),
       nextPageToken: last && rows.length > page.length ? pageTokenOf(scope, [last.created_at, last.id]) : '',
     };
   };

@@ -44,10 +44,13 @@ export const sealQuery = (key: ContentKey, id: string, { text, reply, record, in
   ...(inputs ? { inputs: key.seal('queries.inputs', id, inputs) } : {}),
 });
 
-/** Undefined when its key is gone: nobody can read it any more. */
+/** The encoded `Query`. Undefined when its key is gone: nobody can read it any more. */
+export const openRecord = (keys: ContentKeys, tenant: string, row: SealedRecord): Uint8Array | undefined =>
+  keys.read(tenant, row.customer_id, row.wrapped_key)?.open('queries.record', row.id, row.record);
+
 export function openQuery(keys: ContentKeys, tenant: string, row: SealedRecord): Query | undefined {
-  const key = keys.read(tenant, row.customer_id, row.wrapped_key);
-  return key && Query.decode(key.open('queries.record', row.id, row.record));
+  const record = openRecord(keys, tenant, row);
+  return record && Query.decode(record);
 }
 
 /** Undefined when there are none, or their key is gone. */

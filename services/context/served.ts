@@ -1,5 +1,4 @@
 import { v7 as uuidv7 } from 'uuid';
-import { ContextServiceDefinition } from '../../gen/replymesh/context/v1/context_service.js';
 import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { AnalyticsServiceDefinition } from '../../gen/replymesh/v1/analytics_service.js';
 import { AuditServiceDefinition } from '../../gen/replymesh/v1/audit_service.js';
@@ -20,6 +19,7 @@ import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
+import { ContextService } from './encodedPage.js';
 import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
 import { exportTrainingRows } from './exportTrainingRows.js';
@@ -86,7 +86,7 @@ export const served = ({
   driftRule,
   now,
 }: Parts): Served[] => [
-  serve(ContextServiceDefinition, {
+  serve(ContextService, {
     getContext: getContext({ store, cache, features, keys, now }),
     searchKnowledge: searchKnowledge({ store, wordCounts, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
