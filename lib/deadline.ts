@@ -33,13 +33,18 @@ export function deadlineMiddleware(maxMs: number, streamMaxMs: number): ServerMi
     const deadline = new Date(Math.min(asked, limit));
     // grpc-js itself cancels the call at the caller's deadline; only ours needs a timer.
     if (asked <= limit) return yield* call.next(call.request, { ...context, deadline });
-    const passed = new AbortController();
-    const timer = setTimeout(() => passed.abort(), limit - Date.now());
-    const signal = AbortSignal.any([context.signal, passed.signal]);
+    // Not `AbortSignal.any`: its weak references, made for each call, are work for the garbage collector.
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    const timer = setTimeout(end, limit - Date.now());
+    if (context.signal.aborted) end();
+    context.signal.addEventListener('abort', end);
+    const { signal } = ended;
     try {
       return yield* call.next(call.requestStream ? until(signal, call.request) : (call.request as never), { ...context, deadline, signal });
     } finally {
       clearTimeout(timer);
+      context.signal.removeEventListener('abort', end);
     }
   };
 }
