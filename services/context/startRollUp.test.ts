@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
@@ -55,5 +56,35 @@ describe.each(storeKinds)('counting in the background on %s', (kind) => {
     expect((await resolutionSeconds()) - before).toBe(3600);
     await second.close();
     expect([await metric('customer_satisfaction_score'), await metric('analytics_caught_up_timestamp_seconds')]).toEqual([[], []]);
+  });
+
+  it('leaves the database to others for as long as a recount used it', async () => {
+    const t = newTenant();
+    const hours = [3, 2, 1].map((ago) => new Date(now().getTime() - ago * 3_600_000));
+    for (const createTime of hours) await mesh.context.recordDecision({ query: aQuery({ createTime }) }, t.as);
+    await store.background((tx) =>
+      tx.execute(sql`update analytics_progress set recounting = true, recount_tenant = ${t.tenant}, recount_from = '-infinity'`),
+    );
+    const LEAST_MS = 200;
+    const rests: number[] = [];
+    let ended = performance.now();
+    // What takes long here is whatever counts, so that each rest has to be long as well; what follows at once on something else is no rest.
+    const slow: Store = {
+      ...store,
+      background: async (work) => {
+        rests.push(performance.now() - ended);
+        await wait(LEAST_MS);
+        return store.background(work).finally(() => {
+          ended = performance.now();
+        });
+      },
+    };
+    const counting = startRollUp({ store: slow, now });
+    const isRecounting = () =>
+      store.background((tx) => rowsOf<{ recounting: boolean }>(tx, sql`select recounting from analytics_progress where tenant = ''`));
+    await until(async () => (await isRecounting())[0]?.recounting === false);
+    await counting.close();
+    // A timer may fire a millisecond early.
+    expect(rests.filter((ms) => ms >= LEAST_MS - 2).length).toBeGreaterThanOrEqual(hours.length);
   });
 });

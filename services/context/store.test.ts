@@ -156,6 +156,29 @@ describe.runIf(process.env['DATABASE_URL'])('Postgres', () => {
     await proxy.close();
   });
 
+  it('plans what every message asks once, and not each time', async () => {
+    const store = await openPostgres({ ...postgresOptions(database.url), connections: 1 });
+    const mesh = await startContext(store);
+    const t = newTenant();
+    // Postgres plans for the values at hand at most five times before it compares with a plan for any.
+    for (let n = 0; n < 10; n += 1) {
+      const query = aQuery({ customerId: `c${n}` });
+      await mesh.context.recordDecision({ query }, t.as);
+      await mesh.context.listQueries({}, t.as);
+      await mesh.context.getContext({ customerId: query.customerId }, t.as);
+    }
+    const prepared = await store.within(t.as.within, (tx) =>
+      rowsOf<{ statement: string; planned: number }>(
+        tx,
+        sql`select statement, custom_plans::int as planned from pg_prepared_statements where name like 'replymesh%' and generic_plans > 0`,
+      ),
+    );
+    for (const hot of ['insert into queries', 'order by q.created_at desc', 'left join customer_versions v'])
+      expect(prepared.find(({ statement }) => statement.includes(hot))?.planned).toBeLessThanOrEqual(5);
+    await mesh.close();
+    await store.close();
+  });
+
   describe('behind a network that fails', () => {
     let proxy: Awaited<ReturnType<typeof tcpProxy>>;
     let store: Store;

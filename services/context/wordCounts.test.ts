@@ -2,9 +2,10 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Audience } from '../../gen/replymesh/type/v1/knowledge.js';
 import { newTenant, openTestStore, storeKinds } from './context.fixture.js';
-import { searchPassages } from './passageSearch.js';
-import type { Store } from './store.js';
+import { type PassageSearch, searchPassages } from './passageSearch.js';
+import { rowsOf, type Store, type Transaction } from './store.js';
 import { countWords, NO_WORDS, startWordCounts, type WordCounts } from './wordCounts.js';
+import { MOST_RANKED } from './wordQuery.js';
 
 describe.each(storeKinds)('words of passages on %s', (kind) => {
   let store: Store;
@@ -27,19 +28,18 @@ describe.each(storeKinds)('words of passages on %s', (kind) => {
         insert into passages (tenant, id, article_id, title, text, text_sha256, language, audience, intents)
         select ${tenant}, id || '#0', id, '', text, '', 'en', 'PUBLIC', '{}' from jsonb_to_recordset(${rows}::jsonb) as r(id text, text text)`);
     });
-  const search = (text: string, wordCounts: WordCounts, audience = Audience.PUBLIC) =>
-    store.within(mine.as.within, (tx) =>
-      searchPassages(tx, store.vectors, {
-        text,
-        embedding: [],
-        encoderDigest: '',
-        audience,
-        limit: 3,
-        intents: [],
-        now: new Date(),
-        wordCounts,
-      }),
-    );
+  const searchFor = (text: string, wordCounts: WordCounts, audience = Audience.PUBLIC): PassageSearch => ({
+    text,
+    embedding: [],
+    encoderDigest: '',
+    audience,
+    limit: 3,
+    intents: [],
+    now: new Date(),
+    wordCounts,
+  });
+  const search = (...asked: Parameters<typeof searchFor>) =>
+    store.within(mine.as.within, (tx) => searchPassages(tx, store.vectors, searchFor(...asked)));
 
   it('are counted for each tenant that has many, the rare ones left out', async () => {
     const counts = await countWords(store, { few: 100 });
@@ -66,7 +66,8 @@ describe.each(storeKinds)('words of passages on %s', (kind) => {
     const away = await startWordCounts({ ...store, background: () => Promise.reject(new Error('away')) });
     expect(away.of(mine.tenant)).toBe(NO_WORDS);
     await away.close();
-    const counted = await startWordCounts(store);
+    const counted = await startWordCounts(store, 100);
+    expect(counted.of(mine.tenant).holding.get('refund')).toBe(20);
     expect(counted.of(newTenant().tenant)).toBe(NO_WORDS);
     await counted.close();
   });
@@ -78,6 +79,28 @@ describe.each(storeKinds)('words of passages on %s', (kind) => {
     expect((await search('order', common)).map(({ text }) => text)).toContain('Order');
     expect(await search('of my', NO_WORDS)).toEqual([]);
     expect(await search('', NO_WORDS)).toEqual([]);
+  });
+
+  it('are looked up in the index, although row-level security keeps a search of the table itself from it', async () => {
+    const scansOf = (work: (tx: Transaction) => Promise<unknown>): Promise<number> =>
+      store.within(mine.as.within, async (tx) => {
+        // Those that the connection has not reported yet, also of transactions before.
+        const scans = async () =>
+          (await rowsOf<{ n: number }>(tx, sql`select pg_stat_get_xact_numscans('passages_words'::regclass)::int as n`))[0]!.n;
+        await tx.execute(sql`set local enable_seqscan = off`);
+        const before = await scans();
+        await work(tx);
+        return (await scans()) - before;
+      });
+    expect(await scansOf((tx) => searchPassages(tx, store.vectors, searchFor('refund', NO_WORDS)))).toBeGreaterThan(0);
+    expect(await scansOf((tx) => tx.execute(sql`select id from passages where words @@ 'refund'`))).toBe(0);
+  });
+
+  it('hold together no more passages than the function ranks', async () => {
+    const [row] = await store.owner((tx) =>
+      rowsOf<{ body: string }>(tx, sql`select prosrc as body from pg_proc where proname = 'worded_passages'`),
+    );
+    expect(row?.body).toContain(`LIMIT ${MOST_RANKED}\n`);
   });
 
   it('find nothing of another tenant, whoever may read it', async () => {

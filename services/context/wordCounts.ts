@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
+import { MOST_RANKED } from './wordQuery.js';
 
 /** How many of a tenant's passages hold each word. */
 export interface WordCounts {
@@ -17,8 +18,6 @@ export interface CountedWords {
 
 const EVERY_MS = 300_000;
 const RETRY_MS = 10_000;
-/** A search ranks so many passages anyway. */
-const FEW = 1000;
 /** Of more passages a part is read, always the same one. */
 const MOST_READ = 20_000;
 /** Fewer than this in what was read say nothing. */
@@ -27,13 +26,13 @@ const LEAST = 5;
 export const NO_WORDS: WordCounts = { passages: 0, holding: new Map() };
 
 /** Counts words at the start and again from time to time. What changes meanwhile makes a search longer, or has it rank others of many passages. */
-export async function startWordCounts(store: Store): Promise<CountedWords & Closable> {
+export async function startWordCounts(store: Store, few = MOST_RANKED): Promise<CountedWords & Closable> {
   const stopping = new AbortController();
   let current: ReadonlyMap<string, WordCounts> = new Map();
   /** @returns when to count again, milliseconds */
   const count = async (): Promise<number> => {
     try {
-      current = await countWords(store);
+      current = await countWords(store, { few });
       return EVERY_MS;
     } catch (error) {
       log.warn({ error }, 'the words of passages could not be counted: searches go by the counts before');
@@ -56,8 +55,8 @@ export async function startWordCounts(store: Store): Promise<CountedWords & Clos
   };
 }
 
-/** By tenant, of those with many passages. */
-export const countWords = (store: Store, { few = FEW, mostRead = MOST_READ } = {}): Promise<ReadonlyMap<string, WordCounts>> =>
+/** By tenant, of those with more passages than a search ranks anyway. */
+export const countWords = (store: Store, { few = MOST_RANKED, mostRead = MOST_READ } = {}): Promise<ReadonlyMap<string, WordCounts>> =>
   store.background(async (tx) => {
     // The database's own estimate; below 0 where it has none yet.
     const [table] = await rowsOf<{ rows: number }>(

@@ -1,7 +1,7 @@
 import type { WordCounts } from './wordCounts.js';
 
-/** Most passages that the rare words of a message may hold together. */
-const MOST = 1000;
+/** Most passages that a search ranks by their words, and so that the rare words of a message may hold together. The function `worded_passages` says the same. */
+export const MOST_RANKED = 1000;
 
 /** Any of the words: what a passage is ranked by. As Postgres reads a `tsquery`. */
 export const anyOf = (words: readonly string[]): string => words.map(quoted).join(' | ');
@@ -16,10 +16,10 @@ export function candidatesOf(words: readonly string[], { passages, holding }: Wo
   const countOf = (word: string): number => holding.get(word) ?? 0;
   const rarestFirst = [...words].sort((a, b) => countOf(a) - countOf(b) || (a < b ? -1 : 1));
   let held = 0;
-  const rare = rarestFirst.filter((word) => (held += countOf(word)) <= MOST);
+  const rare = rarestFirst.filter((word) => (held += countOf(word)) <= MOST_RANKED);
   const common = rarestFirst.slice(rare.length);
   let together = passages;
-  const enough = common.findIndex((word) => (together *= countOf(word) / passages) <= MOST);
+  const enough = common.findIndex((word) => (together *= countOf(word) / passages) <= MOST_RANKED);
   const needed = enough === -1 ? common : common.slice(0, enough + 1);
   return [...rare.map(quoted), ...(needed.length === 0 ? [] : [`( ${needed.map(quoted).join(' & ')} )`])].join(' | ');
 }
