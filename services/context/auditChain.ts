@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { AuditProblem } from '../../gen/replymesh/v1/audit_service.js';
 
 /** Something that was done. Its detail holds ids, numbers and labels: it outlives the customer's words. */
@@ -39,7 +39,7 @@ export function hashOf(tenant: string, record: Omit<Chained, 'hash'>): string {
     Object.entries(detail).sort(byName),
     payloadSha256,
   ];
-  return hash('sha256', JSON.stringify(hashed), 'hex');
+  return createHash('sha256').update(JSON.stringify(hashed)).digest('hex');
 }
 
 /** The entries as the records that follow `last`. */

@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { ContextServiceDefinition, ListQueriesResponse } from '../../gen/replymesh/context/v1/context_service.js';
+import { ContextServiceDefinition as Contract, ListQueriesResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import { messageType } from '../../lib/contract.js';
 
 /** A `ListQueriesResponse` whose queries are encoded already. */
@@ -24,11 +24,11 @@ const EncodedPage = {
  * The service, the same on the wire, whose `ListQueries` passes on each record's bytes as they were stored: reading a page of fifty, copying it and
  * writing it again takes as long as everything else about it.
  */
-export const ContextService = {
-  ...ContextServiceDefinition,
+export const ContextServiceDefinition = {
+  ...Contract,
   methods: {
-    ...ContextServiceDefinition.methods,
-    listQueries: { ...ContextServiceDefinition.methods.listQueries, responseType: EncodedPage },
+    ...Contract.methods,
+    listQueries: { ...Contract.methods.listQueries, responseType: EncodedPage },
   },
 } as const;
-export type ContextService = typeof ContextService;
+export type ContextServiceDefinition = typeof ContextServiceDefinition;

@@ -4,7 +4,7 @@ import { Action } from '../../gen/replymesh/type/v1/decision.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { ContentKeys } from './contentKeys.js';
-import type { ContextService } from './encodedPage.js';
+import type { ContextServiceDefinition } from './encodedPage.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import { newestQueries, openRecord, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { millis, preparedRowsOf, rowsOf, type Store } from './store.js';
@@ -17,7 +17,7 @@ interface Row extends SealedRecord {
 }
 
 export const listQueries =
-  ({ store, keys }: { store: Store; keys: ContentKeys }): Handler<ContextService, 'listQueries'> =>
+  ({ store, keys }: { store: Store; keys: ContentKeys }): Handler<ContextServiceDefinition, 'listQueries'> =>
   async (request, call) => {
     const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
     const scope = scopeOf(call.principal.tenant, request);

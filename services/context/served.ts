@@ -19,7 +19,7 @@ import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
-import { ContextService } from './encodedPage.js';
+import { ContextServiceDefinition } from './encodedPage.js';
 import { eraseCustomer } from './eraseCustomer.js';
 import { exportCustomer } from './exportCustomer.js';
 import { exportTrainingRows } from './exportTrainingRows.js';
@@ -86,7 +86,7 @@ export const served = ({
   driftRule,
   now,
 }: Parts): Served[] => [
-  serve(ContextService, {
+  serve(ContextServiceDefinition, {
     getContext: getContext({ store, cache, features, keys, now }),
     searchKnowledge: searchKnowledge({ store, wordCounts, now }),
     reserveRequest: reserveRequest({ store, keys, now }),
