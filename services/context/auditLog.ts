@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { type SQL, sql } from 'drizzle-orm';
 import type { Principal } from '../../lib/call.js';
 import { type AuditEntry, chain, type Head, type Link, ORIGIN } from './auditChain.js';
@@ -88,7 +88,7 @@ const storable = ({ payload, ...entry }: Entry) => ({
   subject: clean(entry.subject),
   detail: Object.fromEntries(Object.entries(entry.detail).map(([name, value]) => [name, clean(value)])),
   payload,
-  payloadSha256: payload ? hash('sha256', payload, 'hex') : '',
+  payloadSha256: payload ? createHash('sha256').update(payload).digest('hex') : '',
 });
 
 function members(

@@ -20,10 +20,7 @@ const EncodedPage = {
   fromPartial: (page: EncodedPage): EncodedPage => page,
 };
 
-/**
- * The service, the same on the wire, whose `ListQueries` passes on each record's bytes as they were stored: reading a page of fifty, copying it and
- * writing it again takes as long as everything else about it.
- */
+/** The contract's service, the same on the wire, whose `ListQueries` passes each record's bytes on as they were stored, and does not read, copy and write fifty of them. */
 export const ContextServiceDefinition = {
   ...Contract,
   methods: {

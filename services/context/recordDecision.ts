@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
@@ -157,7 +157,7 @@ interface Sealed {
 /** By the hash of what is stored the log vouches for the record; once the key is gone, it says nothing of the words. */
 function sealedOf({ write, review, actor }: Item, key: ContentKey, at: Date): Sealed {
   const columns = sealQuery(key, write.id, write.texts);
-  const sha256 = (sealed: Uint8Array): string => hash('sha256', sealed, 'hex');
+  const sha256 = (sealed: Uint8Array): string => createHash('sha256').update(sealed).digest('hex');
   const { record, inputs } = columns;
   const detail = { ...write.audited, record_sha256: sha256(record!), ...(inputs ? { inputs_sha256: sha256(inputs) } : {}) };
   return { write, review, columns, entry: { at, actor, action: 'decision.recorded', subject: write.id, detail } };

@@ -48,6 +48,7 @@ export const sealQuery = (key: ContentKey, id: string, { text, reply, record, in
 export const openRecord = (keys: ContentKeys, tenant: string, row: SealedRecord): Uint8Array | undefined =>
   keys.read(tenant, row.customer_id, row.wrapped_key)?.open('queries.record', row.id, row.record);
 
+/** The same, read. */
 export function openQuery(keys: ContentKeys, tenant: string, row: SealedRecord): Query | undefined {
   const record = openRecord(keys, tenant, row);
   return record && Query.decode(record);

@@ -7,6 +7,7 @@ export interface Versioned {
   readonly value: string;
 }
 
+/** What is to be kept, and for how long. */
 export interface Entry extends Versioned {
   readonly key: string;
   readonly ttlMs: number;
