@@ -43,7 +43,7 @@ export function addLearningCommands({ command, finish, finishClosing, env }: Com
   )
     .requiredOption('--space <name>', 'label space that the messages were read in')
     .requiredOption('--out <dir>', 'folder of the files; those of the same names are replaced')
-    .option('--since <time>', 'only labels since a day such as 2026-11-01, or for so long, such as 30d', instant)
+    .option('--since <time>', 'only messages labelled since a day such as 2026-11-01, or for so long, such as 30d', instant)
     .addOption(new Option('--drawn <how>', 'only labels of messages that came before a person so').choices(['random', 'chosen']))
     .action((options) => finish(exportTraining(options, env)));
 
@@ -59,7 +59,7 @@ export function addLearningCommands({ command, finish, finishClosing, env }: Com
       '--data <path>',
       'the rows that the space was trained on, which are kept beside the new ones: a CSV file, or a folder with train.csv',
     )
-    .option('--since <time>', 'only labels since a day such as 2026-11-01, or for so long, such as 30d', instant)
+    .option('--since <time>', 'only messages labelled since a day such as 2026-11-01, or for so long, such as 30d', instant)
     .option('--least-labels <n>', 'fewest labelled rows to begin with', count, 50)
     .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
     .option('--held <file>', 'rows to report figures on, never trained on')

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
 import type { Handler } from '../../lib/server.js';
 import { pairedTest } from './pairedTest.js';
+import { STANDS_FIRST } from './standingLabel.js';
 import { rowsOf, type Store } from './store.js';
 
 interface Counts {
@@ -23,7 +24,7 @@ export const compareBundles =
         sql`
           with pairs as (
             select q.intent as ours, s.intent as theirs,
-              (select l.label from labels l where l.query_id = s.query_id and l.label_space = s.label_space order by l.created_at desc, l.id desc limit 1) as label
+              (select l.label from labels l where l.query_id = s.query_id and l.label_space = s.label_space order by ${STANDS_FIRST} limit 1) as label
             from shadow_predictions s join queries q on q.id = s.query_id
             where s.bundle_digest = ${challenger} and q.model_version = ${champion} and q.label_space = s.label_space
               and (${labelSpace} = '' or s.label_space = ${labelSpace})

@@ -117,6 +117,8 @@ describe.each(storeKinds)('training rows on %s', (kind) => {
         [open, ['track_refund', Draw.CHOSEN, false]],
       ]),
     );
+    const since = await rowsFor(t, { startTime: mesh.clock.now });
+    expect(new Map(since.map((row) => [row.queryId, [row.label, row.draw, row.disputed]]))).toEqual(found);
     expect((await rowsFor(t, { draw: Draw.RANDOM })).map((row) => row.queryId)).toEqual([drawn]);
     expect((await rowsFor(t, { draw: Draw.CHOSEN })).map((row) => row.queryId)).toEqual([open]);
     expect((await batches(t))[0]?.sample).toEqual({ drawn: 3, resolved: 2, labelled: 1 });
@@ -156,7 +158,7 @@ describe.each(storeKinds)('training rows on %s', (kind) => {
     expect(await rowsFor(t)).toEqual([]);
   });
 
-  it('are of labels since a time, and never of another tenant, an erased customer or a message that is gone', async () => {
+  it('are of messages labelled since a time, and never of another tenant, an erased customer or a message that is gone', async () => {
     const [t, other] = [newTenant(), newTenant()];
     await correct(other, await record(other), 'cancel_order');
     await correct(t, await record(t), 'cancel_order');

@@ -18,6 +18,7 @@ import { howManyFit } from './listQueries.js';
 import { keyOf, type PageScope, pageTokenOf } from './pageToken.js';
 import type { PseudonymOf } from './pseudonym.js';
 import { OUT_OF_SCOPE } from './reviewDraw.js';
+import { STANDS_FIRST } from './standingLabel.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -94,7 +95,10 @@ interface Labelled {
   readonly model_version: string | null;
 }
 
-/** The label that stands for each message, with the message. Gone ones are among them, so that a page of those is not taken for the end. */
+/**
+ * The label that stands for each message that was labelled since, with the message: an older one may stand against the new.
+ * Gone ones are among them, so that a page of those is not taken for the end.
+ */
 const readLabelled = (
   tx: Transaction,
   { startTime }: ExportTrainingRowsRequest,
@@ -105,12 +109,11 @@ const readLabelled = (
     tx,
     sql`
       with standing as materialized (
-        select query_id, count(distinct label)::int as said,
-               (array_agg(id order by drawn = 'random' desc, created_at desc, id desc))[1] as id
+        select query_id, count(distinct label)::int as said, (array_agg(id order by ${STANDS_FIRST}))[1] as id
         from labels
         where label_space = any(array(select jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))) and query_id > ${after}
-          and created_at >= ${(startTime ?? new Date(0)).toISOString()}::timestamptz
-        group by query_id order by query_id limit ${BATCH + 1}
+        group by query_id having max(created_at) >= ${(startTime ?? new Date(0)).toISOString()}::timestamptz
+        order by query_id limit ${BATCH + 1}
       )
       select s.query_id, s.said, l.id, l.label, l.source, l.drawn, l.labelled_by, ${millis('l.created_at')} as labelled_at,
              q.query_text, q.customer_id, q.intent, q.model_version, k.wrapped_key

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../../lib/metrics.js';
@@ -81,7 +82,27 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     expect(await shadowsOf(t)).toEqual([]);
   });
 
-  it('is compared with the champion on what people have labelled, by their last word', async () => {
+  it('writes nothing of a customer whose erasure it meets', async () => {
+    const t = newTenant();
+    const [id = ''] = await record(t, 1);
+    mesh.inference.state.predictChallenger = () => answer('track_refund');
+    let begun = (): void => {};
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    // What an erasure holds and does, slowly.
+    const erasure = store.alone(t.as.within, async (tx) => {
+      await tx.execute(sql`delete from queries where id = ${id}`);
+      begun();
+      await setTimeout(300);
+    });
+    await hasBegun;
+    await shadowSink(parts()).deliver([eventOf(t, id)], never);
+    await erasure;
+    expect(await shadowsOf(t)).toEqual([]);
+  });
+
+  it('is compared with the champion on what people have labelled, by the label that stands', async () => {
     const t = newTenant();
     const ids = await record(t, 40);
     mesh.inference.state.predictChallenger = (text) => answer(Number(text.split(' ')[1]) % 2 === 0 ? 'track_refund' : 'get_refund');
@@ -91,16 +112,18 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     );
     const told = { champion: CHAMPION, challenger: CHALLENGER };
     expect(await mesh.monitoring.compareBundles(told, t.as)).toMatchObject({ shadowed: 40, agreed: 20, labelled: 0, test: undefined });
-    const label = (ids: readonly string[], word: string, at: string) =>
+    const label = (ids: readonly string[], word: string, at: string, drawn: 'random' | 'chosen' = 'random') =>
       store.within(t.as.within, (tx) =>
         tx.execute(sql`
           insert into labels (tenant, id, query_id, label_space, label, source, drawn, labelled_by, created_at)
-          select ${t.tenant}, ${`${word}_${at}_`} || value, value, 'support', ${word}, 'review', 'random', 'somebody', ${at}
+          select ${t.tenant}, ${`${word}_${at}_`} || value, value, 'support', ${word}, 'review', ${drawn}, 'somebody', ${at}
           from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)`),
       );
     const other = (await shadowsOf(t)).filter(({ intent }) => intent === 'track_refund').map(({ query_id }) => query_id);
     await label(other, 'get_refund', '2026-11-24T12:00:00Z');
     await label(other.slice(0, 15), 'track_refund', '2026-11-24T13:00:00Z');
+    // Against that of a random review no later complaint counts.
+    await label(other, 'delete_account', '2026-11-24T14:00:00Z', 'chosen');
     const agreed = ids.filter((id) => !other.includes(id));
     await label(agreed.slice(0, 10), 'get_refund', '2026-11-24T12:00:00Z');
     const compared = await mesh.monitoring.compareBundles(told, t.as);

@@ -48,7 +48,8 @@ export function shadowSink({ store, keys, inference, now }: ShadowParts): Sink {
     if (!query?.decision?.evidence?.bundleDigest) return;
     const found = await inference.predictChallenger({ text: query.text, labelSpace: query.labelSpace }, { within });
     if (found.bundleDigest !== digest) return;
-    await store.within(within, (tx) => tx.execute(insertion(tenant, query.id, found, now())));
+    // Alone, so that no erasure meanwhile misses the row.
+    await store.alone(within, (tx) => tx.execute(insertion(tenant, query.id, found, now())));
     shadowMessages.inc({ result: 'read' });
   };
   const drop = (): void => shadowMessages.inc({ result: 'dropped' });

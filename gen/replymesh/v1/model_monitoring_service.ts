@@ -1985,7 +1985,7 @@ export const ModelMonitoringServiceDefinition = {
     },
     /**
      * Compares a challenger with a champion on messages that both have read: how often they agree, and on those that people have labelled, who is right
-     * where they do not. The last label of a message counts.
+     * where they do not. The last label of a message counts, and that of a random review before all others.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     compareBundles: {
@@ -2027,7 +2027,7 @@ export interface ModelMonitoringServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<ListDriftReportsResponse>>;
   /**
    * Compares a challenger with a champion on messages that both have read: how often they agree, and on those that people have labelled, who is right
-   * where they do not. The last label of a message counts.
+   * where they do not. The last label of a message counts, and that of a random review before all others.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   compareBundles(
@@ -2064,7 +2064,7 @@ export interface ModelMonitoringServiceClient<CallOptionsExt = {}> {
   ): Promise<ListDriftReportsResponse>;
   /**
    * Compares a challenger with a champion on messages that both have read: how often they agree, and on those that people have labelled, who is right
-   * where they do not. The last label of a message counts.
+   * where they do not. The last label of a message counts, and that of a random review before all others.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   compareBundles(

@@ -18,7 +18,7 @@ export const protobufFileName = "replymesh/v1/training_service.proto";
 export interface ExportTrainingRowsRequest {
   /** The label space. */
   labelSpace: string;
-  /** Only labels given at or after this time. A time of the years 1 to 9999. */
+  /** Only messages that were labelled at or after this time. An older label of one may still be the one that stands. A time of the years 1 to 9999. */
   startTime:
     | Date
     | undefined;
