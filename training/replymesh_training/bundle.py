@@ -11,7 +11,7 @@ from typing import Any
 from replymesh_training import card, features, manifest
 from replymesh_training.byte_encoder import PAD_ID
 from replymesh_training.config import META, RunConfig
-from replymesh_training.data import read_rows
+from replymesh_training.data import read_rows, sha256_of
 from replymesh_training.evaluate import Calibration
 from replymesh_training.rated_sentences import fetch, rated_sentences
 from replymesh_training.rows import NATURAL, Source, in_scope
@@ -50,7 +50,7 @@ def provenance(name: str, path: Path, rows: int) -> dict[str, str]:
     """One file's entry. rows: as many of it as training or calibration read."""
     license_name, attribution = SOURCES[name]
     entry = {"name": f"{name}/{path.name}", "license": license_name, "attribution": attribution}
-    return entry | {"rows": str(rows), "sha256": manifest.sha256_of(path)}
+    return entry | {"rows": str(rows), "sha256": sha256_of(path)}
 
 
 def provenance_of(data: Path, source: Source, config: RunConfig) -> list[dict[str, str]]:

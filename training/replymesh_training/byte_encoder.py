@@ -97,7 +97,7 @@ def train_byte_encoder(
             hard = nn.functional.cross_entropy(logits, targets[rows], label_smoothing=0.1)
             loss = hard + config.teacher_weight * nn.functional.cross_entropy(logits, soft[rows])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             rates.step()

@@ -102,7 +102,7 @@ def _tuned_once(
         loss = nn.functional.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
         loss = loss + config.contrast * contrastive_loss(pooled, wanted, config.contrast_temperature)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(top.parameters(), 1.0)
         optimizer.step()
         rate.step()

@@ -55,7 +55,8 @@ def gains(members: Members, labels: Array, temperatures: Mapping[str, float], na
 
 def those_that_earn(members: Members, labels: Array, temperatures: Mapping[str, float], names: Sequence[str]) -> tuple[list[str], dict[str, float]]:
     """Backward elimination: the names that stay, and the gain with which each of the others went."""
-    kept, gone = list(names), {}
+    kept = list(names)
+    gone: dict[str, float] = {}
     while True:
         gain = gains(members, labels, temperatures, kept)
         least = min(kept, key=lambda name: gain[name])

@@ -126,7 +126,8 @@ def _cross_fitted(signals: tuple[Array, Array, Array], right: Array) -> Array:
     """Confidence of each row, fitted on the other half of the rows."""
     out, halves = np.zeros(len(right)), np.arange(len(right)) % 2
     for half in (0, 1):
-        fitted = fit_confidence(*(s[halves != half] for s in signals), right[halves != half])
+        first, mutual, disagreement = (s[halves != half] for s in signals)
+        fitted = fit_confidence(first, mutual, disagreement, right[halves != half])
         out[halves == half] = fitted.score(*(s[halves == half] for s in signals))
     return out
 

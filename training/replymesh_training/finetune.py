@@ -120,7 +120,7 @@ def tune_top(
             logits = top.head(nn.functional.dropout(pooled.float(), drop_probability))
             loss = nn.functional.cross_entropy(logits, targets[rows], label_smoothing=config.label_smoothing)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(top.parameters(), 1.0)
             optimizer.step()
             schedule.step()

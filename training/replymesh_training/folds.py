@@ -13,4 +13,4 @@ def fold_of(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np
     for label in np.unique(labels):
         own = groups[first[labels[first] == label]]
         of_group[rng.permutation(own)] = (np.arange(len(own)) + rng.integers(folds)) % folds
-    return of_group[groups]
+    return np.asarray(of_group[groups])

@@ -71,7 +71,8 @@ class Layer(nn.Module):
         """hidden: (batch, tokens, width); bias: (batch, 1, 1, tokens), added to the attention scores."""
 
         def split(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (self.heads, self.head_width)).transpose(1, 2)
+            by_head: Tensor = x.unflatten(-1, (self.heads, self.head_width))
+            return by_head.transpose(1, 2)
 
         query, key, value = (split(x) for x in self.query_key_value(hidden).chunk(3, dim=-1))
         scores = query @ key.transpose(-1, -2) * self.head_width**-0.5 + bias

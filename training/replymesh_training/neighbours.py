@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -43,5 +45,5 @@ class Neighbours(nn.Module):
     def forward(self, embedding: Tensor) -> Tensor:
         similarity = (embedding @ self.levels.to(torch.float32)) * self.steps
         # Added one after the other: a mean over an axis adds in another order when the batch is another one.
-        total = sum(similarity.topk(self.nearest, dim=1).values.split(1, dim=1))
+        total = cast(Tensor, sum(similarity.topk(self.nearest, dim=1).values.split(1, dim=1)))
         return 1 - total / self.nearest

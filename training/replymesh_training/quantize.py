@@ -7,6 +7,7 @@ decision could not be re-run. Here each token has its own scale: as fast and as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -63,7 +64,7 @@ class _Rewriter:
         self.constants: list[onnx.TensorProto] = []
         self.known: set[str] = set()
 
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
 
@@ -84,9 +85,9 @@ class _Rewriter:
         last = self.constant("q.last_axis", np.array([-1], np.int64))
         size = self.node("Abs", [flat], f"{source}.size")
         largest = self.node("ReduceMax", [size, last], f"{source}.largest", keepdims=0)
-        step = self.constant("q.step", np.float32(1 / ACTIVATION_STEPS))
+        step = self.constant("q.step", np.array(1 / ACTIVATION_STEPS, np.float32))
         scales = self.node("Mul", [largest, step], f"{source}.scales_or_0")
-        scales = self.node("Max", [scales, self.constant("q.least_scale", np.float32(1e-8))], f"{source}.scales")
+        scales = self.node("Max", [scales, self.constant("q.least_scale", np.array(1e-8, np.float32))], f"{source}.scales")
         rows = self.node("Shape", [scales], f"{source}.rows")
         zeros = self.node("Expand", [self.zero_point(), rows], f"{source}.zero_points")
         self.node("QuantizeLinear", [flat, scales, zeros], quantized, axis=0)
@@ -94,7 +95,7 @@ class _Rewriter:
         return quantized, scale
 
     def zero_point(self) -> str:
-        return self.constant("q.zero_point", np.uint8(ACTIVATION_STEPS + 1))
+        return self.constant("q.zero_point", np.array(ACTIVATION_STEPS + 1, np.uint8))
 
     def matmul(self, node: onnx.NodeProto, weight: Array, ranges: Array) -> None:
         source, name, output = node.input[0], node.input[1], node.output[0]
