@@ -46,6 +46,13 @@ describe('one message', () => {
     expect(elsewhere.reply?.citations).toEqual([]);
   });
 
+  it('about an order that is not on file is never answered from another one that is', async () => {
+    const aboutOrder = async (number: string): Promise<string> =>
+      (await ask(`Where is my order ${number}?`, { customerId: 'cus_ada' })).reply?.text ?? '';
+    expect(await aboutOrder('NW-10482')).toContain('NW-10482');
+    expect(await aboutOrder('555123')).not.toMatch(/NW-10482|NWT5582017394|Shipped/);
+  });
+
   it('about something unknown goes to a person', async () => {
     const { action, reason, suggestedActions } = await ask('Which planet has the most moons, and who discovered them first?');
     expect([action, reason, suggestedActions]).toEqual([Action.ESCALATE, DecisionReason.OUT_OF_SCOPE, []]);

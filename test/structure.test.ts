@@ -149,6 +149,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'inputs',
     'mask',
+    'factsInQuestion',
     'bankAccounts',
     'cardNumbers',
     'ipAddresses',

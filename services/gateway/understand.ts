@@ -5,6 +5,7 @@ import { Degradation } from '../../gen/replymesh/type/v1/decision.js';
 import { Audience, type Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import type { Within } from '../../lib/call.js';
 import { isUnavailable, type MeshClient } from '../../lib/client.js';
+import { withFactsInQuestion } from './factsInQuestion.js';
 import { type Masked, maskNames } from './mask.js';
 import { share } from './share.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -16,6 +17,7 @@ export interface Sources {
 
 /** What is known of a message before anything is decided. What could not be had is absent and named in `degraded`. */
 export interface Understanding {
+  /** With the facts of the profile that are of the matter in question. */
   readonly context: GetContextResponse | undefined;
   readonly prediction: PredictResponse | undefined;
   readonly passages: readonly Passage[];
@@ -46,11 +48,12 @@ export async function understand(
     degraded.push(as);
     return undefined;
   };
-  const known = await watch.time('contextUs', () =>
+  const found = await watch.time('contextUs', () =>
     context
       .getContext({ customerId: message.customerId }, { within: share(within, CONTEXT_SHARE) })
       .catch(orDegrade(Degradation.CONTEXT_UNAVAILABLE)),
   );
+  const known = found?.profile ? { ...found, profile: withFactsInQuestion(found.profile, message.masked) } : found;
   const { prediction, masked } = await watch.time('inferenceUs', () =>
     read(inference, message, known?.features, share(within, INFERENCE_SHARE), orDegrade(Degradation.INFERENCE_UNAVAILABLE)),
   );
