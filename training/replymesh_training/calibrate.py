@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logit, logsumexp, softmax
-
-from replymesh_training.metrics import negative_log_likelihood
 
 Array = np.ndarray
 
@@ -25,24 +23,31 @@ def softmax_at(logits: Array, temperature: float) -> Array:
     return np.asarray(softmax(np.asarray(logits, np.float64) / temperature, axis=-1))
 
 
+def _loss(log_probabilities: Array, labels: Array) -> float:
+    """Mean cross-entropy in nats with a label's target at (n + 1) / (n + 2) instead of 1: n rows without an error make nothing certain. Platt 1999."""
+    rows, missed = np.arange(len(labels)), 1 / (len(labels) + 2)
+    others = log_probabilities.copy()
+    others[rows, labels] = -np.inf
+    return float(-((1 - missed) * log_probabilities[rows, labels] + missed * logsumexp(others, axis=1)).mean())
+
+
+def _least(loss: Callable[[float], float]) -> float:
+    """The temperature in [0.05, 20] that loses least."""
+    found = minimize_scalar(lambda log: loss(float(np.exp(log))), bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
 def fit_temperature(logits: Array, labels: Array) -> float:
-    """Temperature in [0.05, 20] that minimises the NLL. logits: (n, classes); labels: (n,). ValueError if a class is absent. Guo et al. 2017."""
+    """Temperature in [0.05, 20] that minimises the loss. logits: (n, classes); labels: (n,). ValueError if a class is absent. Guo et al. 2017."""
     _refuse_absent_classes(logits.shape[1], labels)
-
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax_at(logits, float(np.exp(log_temperature))), labels)
-
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-4}).x))
+    return _least(lambda temperature: _loss(log_softmax(np.asarray(logits, np.float64) / temperature, axis=1), labels))
 
 
 def fit_monte_carlo_temperature(logits: Array, labels: Array) -> float:
     """As `fit_temperature`, for the mean of the samples' probabilities. logits: (n, samples, classes)."""
     _refuse_absent_classes(logits.shape[2], labels)
-
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax(logits / np.exp(log_temperature), axis=2).mean(1), labels)
-
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-4}).x))
+    samples = np.asarray(logits, np.float64)
+    return _least(lambda temperature: _loss(logsumexp(log_softmax(samples / temperature, axis=2), axis=1) - np.log(samples.shape[1]), labels))
 
 
 def pool(members: Sequence[Array], temperatures: Sequence[float], weights: Sequence[float]) -> Array:
@@ -53,14 +58,12 @@ def pool(members: Sequence[Array], temperatures: Sequence[float], weights: Seque
 
 
 def fit_pool_weights(members: Sequence[Array], temperatures: Sequence[float], labels: Array) -> list[float]:
-    """Weights ≥ 0 that minimise the pool's NLL; their sum is free, so that it also sets the pool's temperature."""
+    """Weights ≥ 0 that minimise the pool's loss; their sum is free, so that it also sets the pool's temperature."""
     _refuse_absent_classes(members[0].shape[1], labels)
     votes = np.stack([log_softmax(np.asarray(m, np.float64) / t, axis=1) for m, t in zip(members, temperatures, strict=True)])
-    rows = np.arange(len(labels))
 
     def loss(weights: Array) -> float:
-        pooled = np.tensordot(weights, votes, axes=1)
-        return float((logsumexp(pooled, axis=1) - pooled[rows, labels]).mean())
+        return _loss(log_softmax(np.tensordot(weights, votes, axes=1), axis=1), labels)
 
     start = np.full(len(members), 1 / len(members))
     return [float(w) for w in minimize(loss, start, method="L-BFGS-B", bounds=[(0, 10)] * len(members)).x]
@@ -103,10 +106,11 @@ class Confidence:
 def fit_confidence(first: Array, mutual: Array, disagreement: Array, right: Array) -> Confidence:
     """Logistic regression of being right, weights kept from turning their meaning; lightly drawn to the plain probability. Platt 1999."""
     z = logit(np.clip(first, 1e-9, 1 - 1e-9))
+    target = np.where(right, 1 - 1 / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
     def loss(w: Array) -> float:
         s = w[0] + w[1] * z - w[2] * mutual - w[3] * disagreement
-        return float((np.logaddexp(0, s) - right * s).mean() + 1e-3 * (w[0] ** 2 + (w[1] - 1) ** 2 + 0.01 * (w[2] ** 2 + w[3] ** 2)))
+        return float((np.logaddexp(0, s) - target * s).mean() + 1e-3 * (w[0] ** 2 + (w[1] - 1) ** 2 + 0.01 * (w[2] ** 2 + w[3] ** 2)))
 
     bounds = [(-10, 10), (0.1, 10), (0, 50), (0, 50)]
     return Confidence(*(float(v) for v in minimize(loss, np.array([0.0, 1.0, 0.0, 0.0]), method="L-BFGS-B", bounds=bounds).x))

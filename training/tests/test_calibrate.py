@@ -18,6 +18,21 @@ def test_temperature_finds_how_much_too_sure_a_model_is() -> None:
     assert calibrate.fit_temperature(logits, labels) == pytest.approx(3.0, rel=0.1)
 
 
+def test_rows_without_an_error_make_no_model_certain() -> None:
+    labels = np.arange(37) % 6
+    logits = np.eye(6)[labels] * 20 + np.random.default_rng(1).normal(0, 1, (37, 6))
+    temperature = calibrate.fit_temperature(logits, labels)
+    weights = calibrate.fit_pool_weights([logits, logits / 2], [temperature] * 2, labels)
+    samples = np.stack([logits, logits + 1], axis=1)
+    found = [
+        calibrate.softmax_at(logits, temperature),
+        calibrate.pool([logits, logits / 2], [temperature] * 2, weights),
+        calibrate.softmax_at(logits, calibrate.fit_monte_carlo_temperature(samples, labels)),
+    ]
+    # 37 right answers of 37: 38 / 39.
+    assert [p[np.arange(37), labels].mean() for p in found] == pytest.approx([38 / 39] * 3, abs=0.003)
+
+
 def test_prediction_sets_hold_the_true_label_about_as_often_as_asked() -> None:
     logits, labels = sharpened(1.0)
     probabilities = softmax(logits, axis=1)
