@@ -1,6 +1,7 @@
 import { ClientError, type ClientMiddleware, Status } from 'nice-grpc';
 import CircuitBreaker from 'opossum';
 import { Counter, Gauge } from 'prom-client';
+import { log } from './log.js';
 import { registry } from './metrics.js';
 
 const state = new Gauge({
@@ -53,9 +54,19 @@ export function breakerMiddleware(callee: string): ClientMiddleware {
     if (known) return known;
     const made = newBreaker(`${callee}${path}`, isHarmless);
     const labels = { callee, method: path };
-    made.on('open', () => state.set(labels, 1));
+    let isAway = false;
+    made.on('open', () => {
+      state.set(labels, 1);
+      // It opens anew after each try that fails.
+      if (!isAway) log.warn(labels, 'the breaker is open: half of the calls failed');
+      isAway = true;
+    });
     made.on('halfOpen', () => state.set(labels, 0.5));
-    made.on('close', () => state.set(labels, 0));
+    made.on('close', () => {
+      state.set(labels, 0);
+      isAway = false;
+      log.info(labels, 'the breaker is closed again');
+    });
     made.on('reject', () => refused.inc(labels));
     breakers.set(path, made);
     return made;

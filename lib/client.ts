@@ -66,6 +66,11 @@ const isLeft = (signal: AbortSignal): boolean => signal.aborted && (signal.reaso
 /** Retries only what the contract calls idempotent, only on UNAVAILABLE, twice. */
 const RETRY = { retryableStatuses: [Status.UNAVAILABLE], retryMaxAttempts: 2, retryBaseDelayMs: 20, retryMaxDelayMs: 200 };
 
+/** Who answers for a service of the contract, as this process is connected: public ones are served behind the gateway. */
+const callees = new Map<string, string>();
+/** Who is asked for a method, by its path. */
+export const calleeOf = (path: string): string => callees.get(path.split('/')[1] ?? '') ?? 'next';
+
 /**
  * The one way to call another service: round robin over the addresses of `target`, one channel for the life of the process,
  * the caller's deadline (each call at most `timeoutMs`) and cancellation, retries by `idempotency_level`, a breaker for each method, metrics, tracing.
@@ -75,6 +80,7 @@ export function connect<D extends CompatServiceDefinition>(
   definition: D,
   to: { callee: string; target: string; timeoutMs: number },
 ): Connection<D> {
+  callees.set((definition as unknown as { readonly fullName: string }).fullName, to.callee);
   const channel = createChannel(to.target.includes('///') ? to.target : `dns:///${to.target}`, undefined, CHANNEL_OPTIONS);
   // The middleware attached last is invoked first.
   const client = createClientFactory()

@@ -3,6 +3,7 @@ import { isAbortError } from 'abort-controller-x';
 import { ClientError, ServerError, type ServerMiddleware, Status } from 'nice-grpc';
 import { type ErrorDetails, RichClientError, RichServerError } from 'nice-grpc-error-details';
 import type { Status as RpcStatus } from '../gen/google/rpc/status.js';
+import { calleeOf } from './client.js';
 import { methods } from './contract.js';
 import { Fault, kitFault, rpcStatusOf } from './errors.js';
 import { log } from './log.js';
@@ -67,9 +68,6 @@ export function failureMessage(error: unknown, path: string, deadline: Date): Rp
   count(fault);
   return rpcStatusOf(fault);
 }
-
-/** `context` of `/replymesh.context.v1.ContextService/GetContext`. */
-const calleeOf = (path: string): string => /^\/replymesh\.([a-z]+)\./.exec(path)?.[1] ?? 'next';
 
 /** The outermost of our own layers: maps errors, counts calls and errors, and logs one line for a failure that is ours. */
 export const outcomeMiddleware: ServerMiddleware<object, { deadline: Date }> = async function* (call, context) {

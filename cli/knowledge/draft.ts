@@ -1,3 +1,5 @@
+import leven from 'leven';
+
 /** What a source may say about an article, by the name that it says it with. */
 export interface Fields {
   readonly id?: string;
@@ -45,6 +47,14 @@ export const refused = (line: number, problem: string): Parsed => ({ drafts: [],
 
 const FIELDS: Record<Field, true> = { id: true, title: true, language: true, audience: true, intents: true, stale_at: true };
 export const isField = (key: string): key is Field => Object.hasOwn(FIELDS, key);
+
+const SLIPS = 2;
+
+/** What to do about a key that is "audience" but for some letters: taken for nothing, it would show customers what is for agents. */
+export function audienceProblem(key: string): string | undefined {
+  if (key === 'audience' || leven(key.toLowerCase(), 'audience', { maxDistance: SLIPS + 1 }) > SLIPS) return undefined;
+  return `"${key}" looks like audience, which says who may read this. Correct it, or call it something else: until then nothing of this file is imported.`;
+}
 
 /** Intents of one text, with commas or semicolons between them. */
 export const intentsIn = (text: string): string[] =>

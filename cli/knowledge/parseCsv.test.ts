@@ -46,6 +46,11 @@ describe('a CSV file', () => {
     );
   });
 
+  it('reads nothing of a file whose column for the audience is misspelt', () => {
+    const problem = expect.stringContaining('the column "audiance" looks like audience');
+    expect(parse('title,body,Audiance\nMargins,61 %,AGENT\n')).toMatchObject({ drafts: [], problems: [{ line: 1, problem }] });
+  });
+
   it('costs a row with broken quotes that row alone, and says where it is and what to do', () => {
     const text = 'title,body\nOne,"Fine"\nTwo,"never closed\nThree,"fine, too"\nFour,"a "quoted" word"\nFive,fine\n';
     expect(titles(text)).toEqual(['One', 'Three', 'Five']);

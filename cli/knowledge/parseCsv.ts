@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { NOT_UTF8 } from './decode.js';
-import { type Draft, type Field, intentsIn, isField, type Parsed, type Problem } from './draft.js';
+import { audienceProblem, type Draft, type Field, intentsIn, isField, type Parsed, type Problem } from './draft.js';
 
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 const [LINE_FEED, CARRIAGE_RETURN] = [0x0a, 0x0d];
@@ -68,6 +68,8 @@ function headerProblem(columns: readonly string[]): string | undefined {
   const known = columns.filter((name) => isField(name) || name === 'body');
   const twice = known.find((name, i) => known.indexOf(name) !== i);
   if (twice !== undefined) return `the column ${twice} is there twice. Rename one.`;
+  const [misspelt] = columns.flatMap((name) => audienceProblem(name) ?? []);
+  if (misspelt !== undefined) return `the column ${misspelt}`;
   const missing = REQUIRED.filter((name) => !known.includes(name));
   if (missing.length === 0) return undefined;
   return `the header must name the columns title and body, with commas between them; ${missing.join(' and ')} is missing.`;

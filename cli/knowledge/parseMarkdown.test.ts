@@ -65,7 +65,15 @@ Five days.
   });
 
   it('tells the keys that mean nothing, so that a typing error is seen', () => {
-    expect(parseMarkdown('---\naudeince: AGENT\ntags: [a]\n---\nText.').unknownKeys).toEqual(['audeince', 'tags']);
+    expect(parseMarkdown('---\nlanguge: en\ntags: [a]\n---\nText.').unknownKeys).toEqual(['languge', 'tags']);
+  });
+
+  it.each(['audeince', 'Audience', 'audiance', 'audiences', 'adience'])('reads nothing where the audience is said as "%s"', (key) => {
+    const problem = expect.stringContaining(`the key "${key}" looks like audience`);
+    expect(parseMarkdown(`---\ntags: a\n${key}: AGENT\n---\n# Margins\nText.`)).toMatchObject({
+      drafts: [],
+      problems: [{ line: 3, problem }],
+    });
   });
 
   it('says on which line the front matter is broken', () => {

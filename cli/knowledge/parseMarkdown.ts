@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { lineAt } from './decode.js';
-import { type Field, type Fields, intentsIn, isField, type Parsed, type Problem, refused } from './draft.js';
+import { audienceProblem, type Field, type Fields, intentsIn, isField, type Parsed, type Problem, refused } from './draft.js';
 
 const OPENED = /^---[ \t]*\r?\n/;
 const FRONT_MATTER = /^---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|$)/ms;
@@ -58,14 +58,16 @@ function readFrontMatter(yaml: string): FrontMatter | Problem {
   const unknownKeys: string[] = [];
   for (const { key, value } of contents?.items ?? []) {
     const name = isScalar(key) ? String(key.value) : '';
+    const line = lineOf((isScalar(key) && key.range?.[0]) || 0);
     if (!isField(name)) {
+      const misspelt = audienceProblem(name);
+      if (misspelt !== undefined) return { line, problem: `the key ${misspelt}` };
       unknownKeys.push(name);
       continue;
     }
-    lines[name] = lineOf((isScalar(key) && key.range?.[0]) || 0);
+    lines[name] = line;
     const read = readValue(name, value);
-    if (read === undefined)
-      return { line: lines[name], problem: `${name} must be one value${name === 'intents' ? ', or a list of them' : ''}.` };
+    if (read === undefined) return { line, problem: `${name} must be one value${name === 'intents' ? ', or a list of them' : ''}.` };
     if (read.length > 0) fields[name] = read;
   }
   return { fields: fields as Fields, lines, unknownKeys };

@@ -89,11 +89,11 @@ describe('what was read', () => {
   });
 
   it('tells which sources were not read whole, and the keys that mean nothing', () => {
-    const { unread, unknownKeys } = collected({ good: '---\ntags: a\n---\n# A\nText.', bad: '---\ntags: a\naudeince: AGENT\n---\nText.' });
+    const { unread, unknownKeys } = collected({ good: '---\ntags: a\n---\n# A\nText.', bad: '---\ntags: a\nlanguge: en\n---\nText.' });
     expect([...unread]).toEqual(['/srv/help/bad.md']);
     expect([...unknownKeys]).toEqual([
       ['tags', 2],
-      ['audeince', 1],
+      ['languge', 1],
     ]);
   });
 });

@@ -34,6 +34,7 @@ export function recorder(context: Records, spool: Pick<Spool, 'put'>): Record {
       return stored.query ?? query;
     } catch (error) {
       if (isRefusal(error)) throw error;
+      log.warn({ error, query_id: query.id }, 'context did not take a record: it waits on disk');
     }
     const decision = query.decision!;
     const spooled: Query = { ...query, decision: { ...decision, degraded: [...decision.degraded, Degradation.RECORD_SPOOLED] } };
