@@ -85,14 +85,16 @@ describe('what an agent writes into a reply', () => {
 describe('what a customer wrote', () => {
   it('is given as one JSON document, over REST and by a command', async () => {
     const { id } = await ask('cus_ada');
-    await t.feedback.submitFeedback({ queryId: id, satisfaction: 2 });
+    await t.feedback.submitFeedback({ queryId: id, satisfaction: 2, correctedIntent: `my ${MARK}, card 4111111111111111` });
     const { code, stdout } = await replymesh('customer', 'export', 'cus_ada');
     const exported = JSON.parse(stdout) as {
       profile: { displayName: string };
       queries: { query: { id: string; text: string }; feedback: object[] }[];
     };
     expect([code, exported.profile.displayName]).toEqual([0, 'Ada Mensah']);
-    expect(exported.queries).toMatchObject([{ query: { id, text: `Where is my ${MARK}?` }, feedback: [{ satisfaction: 2 }] }]);
+    expect(exported.queries).toMatchObject([
+      { query: { id, text: `Where is my ${MARK}?` }, feedback: [{ satisfaction: 2, correctedIntent: `my ${MARK}, card {{CARD_1}}` }] },
+    ]);
     if (!t.mesh.httpUrl) return;
     const first = (await t.rest('GET', '/v1/customers/cus_ada:export')).json as { profile: { id: string }; nextPageToken: string };
     const second = (await t.rest('GET', `/v1/customers/cus_ada:export?pageToken=${first.nextPageToken}`)).json as { queries: object[] };

@@ -14,8 +14,8 @@ import { hexOf } from './sealedQuery.js';
 import { rowsOf, type Store } from './store.js';
 
 const MARK = 'zanzibarian umbrella';
-/** Feedback may say anything in the place of a label. */
-const SAID = 'the tartan suitcase';
+/** Feedback may say anything in the place of a label, also what is written like one. */
+const SAID = 'Tartanowski';
 const redisUrl = process.env['REDIS_URL'];
 
 describe.each(storeKinds)('an erasure on %s', (kind) => {
@@ -68,10 +68,11 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
   };
 
   /** Where the customer's words stand in the clear: files of the embedded database, or rows of any table, and keys of Redis. */
-  const traces = async (): Promise<string[]> => {
+  const traces = async (): Promise<string[]> => (await Promise.all([MARK, SAID].map(tracesOf))).flat();
+  const tracesOf = async (words: string): Promise<string[]> => {
     const found: string[] = [];
     const files = kind === 'PGlite' ? readdirSync(root, { recursive: true, encoding: 'utf8' }).map((name) => join(root, name)) : [];
-    for (const file of files) if (statSync(file).isFile() && readFileSync(file).includes(MARK)) found.push(file);
+    for (const file of files) if (statSync(file).isFile() && readFileSync(file).includes(words)) found.push(file);
     const tables = await store.owner((tx) =>
       rowsOf<{ name: string }>(
         tx,
@@ -81,11 +82,11 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     expect(tables.length).toBeGreaterThan(15);
     for (const { name } of tables) {
       const rows = await store.owner((tx) => rowsOf<{ row: string }>(tx, sql`select t::text as row from ${sql.identifier(name)} t`));
-      if (rows.some(({ row }) => row.includes(MARK) || row.includes(Buffer.from(MARK).toString('hex')))) found.push(name);
+      if (rows.some(({ row }) => row.includes(words) || row.includes(Buffer.from(words).toString('hex')))) found.push(name);
     }
     if (kind === 'Postgres' && redisUrl) {
       const redis = new Redis(redisUrl);
-      for (const name of await redis.keys('test:*')) if ((await redis.getBuffer(name))?.includes(MARK)) found.push(name);
+      for (const name of await redis.keys('test:*')) if ((await redis.getBuffer(name))?.includes(words)) found.push(name);
       await redis.quit();
     }
     return found;
@@ -126,14 +127,12 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     const receipt = await erase(t);
     expect(receipt).toMatchObject({ customerId: 'cus-1', eraseTime: mesh.clock.now });
     expect(removed(receipt)).toEqual({
-      ...{ customer_keys: 1, customers: 1, queries: 1, customer_history: 1, feedback: 1, labels: 2, reviews: 1, shadow_predictions: 1 },
+      ...{ customer_keys: 1, customers: 1, queries: 1, customer_history: 1, feedback: 1, labels: 1, reviews: 1, shadow_predictions: 1 },
       ...{ customer_versions: 1, request_reservations: 1, outbox: 3, cache: 1, features: 1 },
     });
     expect(receipt.stores.find((s) => s.store === 'audit_log')?.remains).toContain('hashes');
     expect(await traces()).toEqual([]);
     expect(await mentions(t)).toEqual({ audit_log: 1 });
-    const told = await store.within(t.as.within, (tx) => rowsOf(tx, sql`select from outbox where position(${SAID} in payload::text) > 0`));
-    expect(told).toEqual([]);
     expect(await reasonOf(mesh.context.getQuery({ id: query.id }, t.as))).toBe('QUERY_NOT_FOUND');
     expect(await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).toMatchObject({ known: false, interactions: [] });
     expect(await mesh.audit.verifyAuditLog({}, t.as)).toMatchObject({ recordCount: 4, fault: undefined });

@@ -97,7 +97,7 @@ async function removeRows(tx: Transaction, customerId: string): Promise<Rows> {
       with ${sql.join(deletions, sql`, `)}, gone_request_reservations as (
         delete from request_reservations r using gone_queries q where r.request_id = q.request_id and r.query_id = q.id returning 1
       ), gone_outbox as (
-        -- A corrected intent is free text.
+        -- A version before let any words into a corrected intent.
         update outbox set payload = payload || '{"customer_id": ""}' || case when payload ? 'corrected_intent' then '{"corrected_intent": ""}' else '{}' end::jsonb
         where event_id = any(array(
           select type || '/' || id from gone_queries, unnest(array['QueryProcessed', 'QueryEscalated', 'ReviewResolved']) as type
