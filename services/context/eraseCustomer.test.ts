@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Query } from '../../gen/replymesh/type/v1/decision.js';
+import { Decision, Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { EraseCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
 import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, testKeys } from './context.fixture.js';
+import { contextKey } from './contextKey.js';
 import { openPglite } from './pglite.js';
 import { sealProfile } from './sealedProfile.js';
 import { hexOf } from './sealedQuery.js';
@@ -197,6 +198,51 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     expect(await mesh.context.getQuery({ id: next.id }, t.as)).toEqual({ query: next });
     expect(await mentions(t)).toMatchObject({ customer_keys: 1, queries: 1 });
     expect((await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).features?.interactionsTotal).toBe(1);
+  });
+
+  it('is not undone by a reader that read before and is slower: nobody gets what it puts into the cache', async () => {
+    const t = newTenant();
+    await known(t);
+    const before = await mesh.cache.get(contextKey(t.tenant, 'cus-1'));
+    expect(before).toBeDefined();
+    await erase(t);
+    await mesh.cache.set(contextKey(t.tenant, 'cus-1'), before!);
+    for (let i = 0; i < 2; i += 1)
+      expect(await mesh.context.getContext({ customerId: 'cus-1' }, t.as)).toMatchObject({
+        ...{ known: false, profile: { displayName: '', facts: [] }, interactions: [], features: { interactionsTotal: 0 } },
+      });
+  });
+
+  it('does not come back with the next message, which another instance answers from what it still has in memory', async () => {
+    const t = newTenant();
+    await known(t);
+    const other = await startContext(store);
+    other.clock.now = later();
+    const context = () => other.context.getContext({ customerId: 'cus-1' }, t.as);
+    /** As the gateway makes it of a context. */
+    const answered = async (after: Date) => {
+      const { profile, interactions, features } = await context();
+      const query = aQuery({ customerId: 'cus-1', createTime: after });
+      const reply = { text: `Hello ${profile?.displayName}, that was bought by ${interactions.length} lines.` };
+      const decision = Decision.fromPartial({ ...query.decision, reply, evidence: { ...query.decision?.evidence, features } });
+      await other.context.recordDecision({ query: { ...query, decision }, inputs: { customer: profile, interactions } }, t.as);
+      return query.id;
+    };
+    expect((await context()).profile?.displayName).toBe(MARK);
+    await erase(t);
+    expect((await context()).profile?.displayName).toBe(MARK);
+    const first = await answered(later());
+    const recorded = async (queryId: string) => {
+      const { outcome } = await mesh.context.getDecisionInputs({ id: queryId }, t.as);
+      return outcome?.$case === 'recorded' ? outcome.value : undefined;
+    };
+    const one = await recorded(first);
+    expect(one).toMatchObject({ query: { id: first, text: 'Where is my refund?', decision: { reply: undefined } }, inputs: undefined });
+    expect(JSON.stringify(one)).not.toContain(MARK);
+    // What follows is of the customer as they are now, and kept whole.
+    const second = await answered(later());
+    expect(await recorded(second)).toMatchObject({ inputs: { interactions: [{ id: first }] }, query: { decision: { reply: {} } } });
+    await other.close();
   });
 
   it('never meets a message half-way: whichever instance writes at the same time, what is stored can be read', async () => {

@@ -39,16 +39,13 @@ export const eraseCustomer =
       await log.append([{ at: erasure.at, actor, action: ERASED, subject: customerId, detail }]);
       return erasure;
     });
-    // After the commit: whoever reads meanwhile would put it back.
+    // After the commit: whoever reads meanwhile would put it back. Who has read before still may, and then it is not believed.
     keys.forget(tenant, customerId);
+    const forgotten = await features.forget(tenant, customerId);
     const name = contextKey(tenant, customerId);
     const cached = (await cache.get(name)) === undefined ? 0 : 1;
     await cache.forget([name]);
-    return {
-      customerId,
-      eraseTime: at,
-      stores: receiptOf({ ...rows, cache: cached, features: await features.forget(tenant, customerId) }),
-    };
+    return { customerId, eraseTime: at, stores: receiptOf({ ...rows, cache: cached, features: forgotten }) };
   };
 
 /** The erasure that this request has done before, as the audit log has it. */
