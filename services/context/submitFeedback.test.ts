@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aQuery, newTenant, openTestStore, startContext, storeKinds } from './context.fixture.js';
+import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
 
 describe.each(storeKinds)('a corrected intent on %s', (kind) => {
@@ -69,4 +69,25 @@ describe.each(storeKinds)('a corrected intent on %s', (kind) => {
     expect(await stands(t)).toEqual({ row: told, labels: [{ space: 'support', label: 'get_refund' }], told });
     await away.close().catch(() => {});
   });
+
+  it.each(['Schneider', 'cancel_order'])(
+    'that is sent again is stored once; with other words it is refused: %s',
+    async (correctedIntent) => {
+      const t = newTenant();
+      const queryId = await record(t);
+      const give = (more: object = {}) =>
+        mesh.feedback.submitFeedback({ queryId, satisfaction: 5, correctedIntent, requestId: 'f-1', ...more }, t.as);
+      expect(await give()).toEqual(await give());
+      for (const more of [
+        { correctedIntent: 'Meier' },
+        { satisfaction: 1 },
+        { resolved: true },
+        { correctedIntent: 'track_refund' },
+        { correctedIntent: '' },
+      ])
+        expect(await reasonOf(give(more))).toBe('REQUEST_ID_REUSED');
+      expect((await stands(t)).row).toHaveLength(1);
+      expect((await mesh.context.getContext({ customerId: 'c-1' }, t.as)).interactions).toMatchObject([{ satisfactionScore: 5 }]);
+    },
+  );
 });

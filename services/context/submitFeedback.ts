@@ -18,7 +18,7 @@ import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js
 import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { insertLabel } from './labelRow.js';
 import { NOTHING_SAID, type SaidLabel, saidLabel } from './saidLabel.js';
-import { FEEDBACK_GIVEN, sealWords } from './saidWords.js';
+import { FEEDBACK_GIVEN, readSaidWords, sealWords } from './saidWords.js';
 import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
@@ -48,6 +48,7 @@ export const submitFeedback =
         sql`select q.customer_id, q.intent, q.model_version, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
       );
       const { wrapped_key, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
+      const key = keys.read(tenant, query.customer_id, wrapped_key);
       const stored = await insert(tx, tenant, newFeedbackId(), request, said, now());
       let change: Change | undefined;
       if (stored) {
@@ -57,9 +58,9 @@ export const submitFeedback =
           const label = { queryId: stored.queryId, labelSpace: said.labelSpace, label: said.intent, labelledBy: actor };
           await insertLabel(tx, { tenant, id: newLabelId(), source: 'feedback', drawn: 'chosen', at: stored.createTime as Date, ...label });
         }
-        await log.append([entryOf(stored, request.correctedIntent, actor, keys.read(tenant, query.customer_id, wrapped_key))]);
+        await log.append([entryOf(stored, request.correctedIntent, actor, key)]);
       }
-      return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id, change };
+      return { feedback: stored ?? (await firstAnswer(tx, request, key)), customerId: query.customer_id, change };
     });
     if (change) await features.follow(tenant, [change]);
     if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
@@ -115,12 +116,18 @@ async function insert(
   return row && feedbackOf(row);
 }
 
-async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Promise<Feedback> {
+/** @throws Fault REQUEST_ID_REUSED when this request said something else the first time */
+async function firstAnswer(tx: Transaction, request: SubmitFeedbackRequest, key: ContentKey | undefined): Promise<Feedback> {
+  const { queryId, requestId, satisfaction, resolved, correctedIntent } = request;
   const [row] = await rowsOf<FeedbackRow>(
     tx,
-    sql`select ${FEEDBACK_COLUMNS} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`,
+    sql`select ${FEEDBACK_COLUMNS} from feedback where query_id = ${queryId} and request_id = ${requestId}`,
   );
-  return row ? feedbackOf(row) : fail('STORE_UNREACHABLE', {});
+  const first = row ? feedbackOf(row) : fail('STORE_UNREACHABLE', {});
+  // As it was written then: which words are a label may have changed since.
+  const words = (await readSaidWords(tx, [queryId], key))(first.id) ?? first.correctedIntent;
+  const isSame = first.satisfaction === satisfaction && first.resolved === resolved && words === correctedIntent;
+  return isSame ? first : fail('REQUEST_ID_REUSED', { request_id: requestId });
 }
 
 /** The customer's history learns what they said. That a matter was handed to a person stays in it: `escalations_total` counts those ever. */

@@ -453,7 +453,7 @@ export const FeedbackServiceDefinition = {
   methods: {
     /**
      * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-     * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+     * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     submitFeedback: {
       name: "SubmitFeedback",
@@ -469,7 +469,7 @@ export const FeedbackServiceDefinition = {
 export interface FeedbackServiceImplementation<CallContextExt = {}> {
   /**
    * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-   * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   submitFeedback(
     request: SubmitFeedbackRequest,
@@ -480,7 +480,7 @@ export interface FeedbackServiceImplementation<CallContextExt = {}> {
 export interface FeedbackServiceClient<CallOptionsExt = {}> {
   /**
    * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-   * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   submitFeedback(
     request: DeepPartial<SubmitFeedbackRequest>,
