@@ -1,8 +1,9 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../lib/config.js';
 import { StartError } from '../lib/errors.js';
-import { type FolderLock, lockFolder } from '../services/context/folderLock.js';
+import { type FolderLock, lockFolder } from '../lib/folderLock.js';
+import { lockOf, removeRows, rowsOf } from '../lib/retrainingFolder.js';
 import { csvLine } from './csvLine.js';
 import { CommandFailed } from './failure.js';
 import { type ModelsFolder, openModelsFolder } from './modelsFolder.js';
@@ -31,21 +32,21 @@ export async function retrain(options: RetrainOptions, env: Environment, signal:
   refuseSpaceName(options.space);
   const models = await openModelsFolder(env);
   await mkdir(models.path, { recursive: true });
-  const lock = takeLock(join(models.path, 'retrain.lock'));
-  const work = join(models.path, 'retraining', options.space);
+  const lock = takeLock(lockOf(models.path));
+  const work = join(rowsOf(models.path), options.space);
   try {
-    await rm(work, { recursive: true, force: true });
+    await removeRows(models.path);
     const { provenance, ...prepared } = await prepare(options, models, work, env);
     const code = await trainAnew(options, prepared, env, signal);
     if (code !== 0) return code;
     const { digest, manifest } = await models.add(prepared.out);
-    await replaceFile(join(models.path, 'retraining', `${digest}.json`), `${JSON.stringify(provenance, null, 2)}\n`);
+    await replaceFile(join(rowsOf(models.path), `${digest}.json`), `${JSON.stringify(provenance, null, 2)}\n`);
     process.stdout.write(`${digest}\n`);
     process.stderr.write(`${manifest.name} ${manifest.version} is the challenger. Serve it with "models promote challenger".\n`);
     return 0;
   } finally {
     // Messages of customers stay nowhere that an erasure does not reach.
-    await rm(work, { recursive: true, force: true });
+    await removeRows(models.path);
     lock.release();
   }
 }
