@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../../lib/metrics.js';
+import { pairCounts } from './compareBundles.js';
 import { aQuery, newTenant, openTestStore, startContext, storeKinds, testKeys, until } from './context.fixture.js';
 import { shadowSink, startShadow } from './shadow.js';
 import { rowsOf, type Store } from './store.js';
@@ -132,5 +133,26 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     expect(compared.test!.accuracyDifference).toBeCloseTo(1 / 3, 12);
     expect(await mesh.monitoring.compareBundles({ ...told, labelSpace: 'banking' }, t.as)).toMatchObject({ shadowed: 0 });
     expect(await mesh.monitoring.compareBundles(told, newTenant().as)).toMatchObject({ shadowed: 0 });
+  });
+
+  it('is compared without reading a message, and by rows of its own time alone', async () => {
+    const t = newTenant();
+    const [id = ''] = await record(t, 1);
+    const asked = { champion: CHAMPION, challenger: CHALLENGER, labelSpace: '' };
+    // As a version wrote it that did not keep what the champion said.
+    await store.within(t.as.within, (tx) =>
+      tx.execute(sql`
+        insert into shadow_predictions (tenant, query_id, bundle_digest, label_space, intent, confidence, uncertainty, created_at)
+        values (${t.tenant}, ${id}, ${CHALLENGER}, 'support', 'get_refund', 0.7, 0.2, now())`),
+    );
+    expect(await mesh.monitoring.compareBundles(asked, t.as)).toMatchObject({ shadowed: 0, labelled: 0 });
+    const plan = await store.within(t.as.within, async (tx) => {
+      await tx.execute(sql`set local enable_seqscan = off`);
+      await tx.execute(sql`set local enable_bitmapscan = off`);
+      const rows = await rowsOf<{ 'QUERY PLAN': string }>(tx, sql`explain (costs off) ${pairCounts(asked)}`);
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    });
+    expect(plan).toContain('Index Only Scan using shadow_predictions_pair');
+    expect(plan).not.toContain('queries');
   });
 });

@@ -87,7 +87,8 @@ const insertion = (
   { bundleDigest, labelSpace, intent, confidence, predictiveEntropy }: PredictChallengerResponse,
   at: Date,
 ) => sql`
-  insert into shadow_predictions (tenant, query_id, bundle_digest, label_space, intent, confidence, uncertainty, created_at)
-  select ${tenant}, ${id}, ${bundleDigest}, ${labelSpace}, ${intent}, ${confidence}, ${predictiveEntropy}, ${at.toISOString()}
-  where exists (select from queries where id = ${id})
+  insert into shadow_predictions
+    (tenant, query_id, bundle_digest, label_space, intent, champion_digest, champion_intent, confidence, uncertainty, created_at)
+  select ${tenant}, q.id, ${bundleDigest}, ${labelSpace}, ${intent}, q.model_version, q.intent, ${confidence}, ${predictiveEntropy}, ${at.toISOString()}
+  from queries q where q.id = ${id} and q.label_space = ${labelSpace}
   on conflict do nothing`;
