@@ -2,8 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../../lib/metrics.js';
+import { fault } from '../errors.js';
 import { pairCounts } from './compareBundles.js';
-import { aQuery, newTenant, openTestStore, startContext, storeKinds, testKeys, until } from './context.fixture.js';
+import { aQuery, newQueryId, newTenant, openTestStore, startContext, storeKinds, testKeys, until } from './context.fixture.js';
 import { shadowSink, startShadow } from './shadow.js';
 import { rowsOf, type Store } from './store.js';
 
@@ -33,9 +34,8 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     return queries.map(({ id }) => id).sort();
   }
   const answer = (intent: string) => ({ bundleDigest: CHALLENGER, labelSpace: 'support', intent, confidence: 0.7, predictiveEntropy: 0.2 });
-  const dropped = async (): Promise<number> =>
-    (await registry.getSingleMetric('shadow_messages_total')!.get()).values.find(({ labels }) => labels['result'] === 'dropped')?.value ??
-    0;
+  const counted = async (result: 'read' | 'dropped' | 'skipped'): Promise<number> =>
+    (await registry.getSingleMetric('shadow_messages_total')!.get()).values.find(({ labels }) => labels['result'] === result)?.value ?? 0;
   const eventOf = (t: T, id: string, createdAt = new Date()) => ({
     ...{ transactionId: '0', position: 0, tenant: t.tenant, id: `QueryProcessed/${id}`, type: 'QueryProcessed' },
     ...{ subject: id, payload: {}, createdAt },
@@ -60,15 +60,46 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     await shadow.close();
   });
 
-  it('that is busy, or too late, drops the message and counts it', async () => {
+  it('that fails, or is too late, drops the message and counts it', async () => {
     const t = newTenant();
     const [id = ''] = await record(t, 1);
-    const before = await dropped();
-    mesh.inference.state.predictChallenger = () => Promise.reject(new Error('busy'));
+    const before = await counted('dropped');
+    mesh.inference.state.predictChallenger = () => Promise.reject(new Error('broken'));
     expect(await shadowSink(parts()).deliver([eventOf(t, id)], never)).toEqual([]);
     mesh.inference.state.predictChallenger = () => answer('track_refund');
     expect(await shadowSink(parts()).deliver([eventOf(t, id, new Date(Date.now() - 120_000))], never)).toEqual([]);
-    expect([await shadowsOf(t), (await dropped()) - before]).toEqual([[], 2]);
+    expect([await shadowsOf(t), (await counted('dropped')) - before]).toEqual([[], 2]);
+  });
+
+  it('that is busy reads the message when it is not, within the minute', async () => {
+    const t = newTenant();
+    const [id = ''] = await record(t, 1);
+    let asked = 0;
+    mesh.inference.state.predictChallenger = () =>
+      ++asked < 3 ? Promise.reject(fault('INFERENCE_BUSY', { queued: 1 })) : answer('track_refund');
+    await shadowSink(parts()).deliver([eventOf(t, id)], never);
+    expect([asked, (await shadowsOf(t)).length]).toEqual([3, 1]);
+    const before = await counted('dropped');
+    const late = new Date(Date.now() - 59_000);
+    mesh.inference.state.predictChallenger = () => Promise.reject(fault('INFERENCE_BUSY', { queued: 1 }));
+    await shadowSink(parts()).deliver([eventOf(t, id, late)], never);
+    expect((await counted('dropped')) - before).toBe(1);
+  });
+
+  it('counts what it cannot be compared on, and what came while inference was away', async () => {
+    const t = newTenant();
+    mesh.inference.state.predictChallenger = () => answer('track_refund');
+    const id = newQueryId();
+    await mesh.context.recordDecision({ query: aQuery({ id, decision: { id } as never }) }, t.as);
+    const before = [await counted('skipped'), await counted('dropped')] as const;
+    await shadowSink(parts()).deliver([eventOf(t, id)], never);
+    let away = false;
+    const describeChallenger = async () => (away ? Promise.reject(new Error('away')) : { digest: CHALLENGER, percent: 100 });
+    const sink = shadowSink({ ...parts(), inference: { ...mesh.inferenceClient, describeChallenger } });
+    await sink.deliver([], never);
+    away = true;
+    await sink.deliver([eventOf(t, id, new Date(Date.now() - 120_000))], never);
+    expect([(await counted('skipped')) - before[0], (await counted('dropped')) - before[1]]).toEqual([1, 1]);
   });
 
   it('writes nothing of a customer who was erased meanwhile, and nothing while there is no challenger', async () => {
