@@ -172,7 +172,7 @@ async function trainAnew(
   // Without a server the run would go to a folder that nobody looks at.
   const more = variables['MLFLOW_TRACKING_URI'] ? ['--alias', 'challenger'] : [];
   process.stderr.write(`Training the label space "${space}" anew …\n`);
-  return runProgram(python, ['-m', 'replymesh_training', ...asked, ...more], {
+  return runProgram(python, ['-m', 'replymesh_training', ...asked, '--counts-only', ...more], {
     signal,
     env: { ...variables, PYTHONPATH: join(root, 'training') },
     onStdout: () => {},
