@@ -41,13 +41,19 @@ export async function checkDrift({ space = '', window, json }: CheckDriftOptions
       : printable([...reports.map(renderDriftReport), ...unchecked.map(renderUnchecked)].join('') || 'There were no messages.\n'),
   );
   let code = 0;
-  for (const report of reports.filter(({ retraining }) => retraining === RetrainingVerdict.WANTED)) {
-    const command = ['retrain', '--space', report.labelSpace];
+  for (const command of retrainings(reports)) {
     if (retrain === 'off') process.stderr.write(`Next: npm run -s replymesh -- ${command.join(' ')}\n`);
     else code = (await runProgram(process.execPath, [MAIN, ...command], { signal, env: setVariables(env) })) || code;
   }
   return code;
 }
+
+/** The trainings that are wanted, one upon another; as few labels as the rule asked for will do for each. */
+export const retrainings = (reports: readonly DriftReport[]): string[][] =>
+  reports
+    .filter(({ retraining }) => retraining === RetrainingVerdict.WANTED)
+    .map(({ labelSpace, labels }) => ['retrain', '--space', labelSpace, '--least-labels', String(labels)]);
+
 const MAIN = fileURLToPath(new URL('dist/cli/main.js', packageRoot));
 
 export interface ListDriftOptions {

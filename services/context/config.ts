@@ -101,7 +101,7 @@ export const ContextConfig = declare({
     min: 1,
     max: 1_000_000,
     default: 50,
-    doc: 'How many labels people have to have given since the bundle was made before a label space is to be trained anew.',
+    doc: 'How many labels to learn from people have to have given since the bundle, or its challenger, was made before a label space is to be trained anew.',
   }),
   seed: boolean({
     env: 'REPLYMESH_SEED',

@@ -6,6 +6,7 @@ import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_servi
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
+import type { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import type { MeshClient } from '../../lib/client.js';
@@ -63,6 +64,7 @@ interface Parts {
   readonly embedder: Embedder;
   readonly wordCounts: CountedWords;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
+  readonly models: Pick<MeshClient<ModelServiceDefinition>, 'listBundles'>;
   /** Share of all messages that chance takes before a person. */
   readonly reviewSample: number;
   readonly driftRule: DriftRule;
@@ -82,6 +84,7 @@ export const served = ({
   embedder,
   wordCounts,
   inference,
+  models,
   reviewSample,
   driftRule,
   now,
@@ -132,7 +135,7 @@ export const served = ({
     listKnowledgeGaps: listKnowledgeGaps({ store, now }),
   }),
   serve(ModelMonitoringServiceDefinition, {
-    checkDrift: checkDrift({ store, keys, inference, rule: driftRule, now, newReportId: () => `drf_${uuidv7()}` }),
+    checkDrift: checkDrift({ store, keys, inference, models, rule: driftRule, now, newReportId: () => `drf_${uuidv7()}` }),
     getDriftReport: getDriftReport({ store }),
     listDriftReports: listDriftReports({ store }),
     compareBundles: compareBundles({ store }),
