@@ -14,12 +14,24 @@ export async function exportCustomer(customerId: string, env: Environment): Prom
       for (const list of ['interactions', 'queries', 'auditRecords'] as const) whole[list].push(...(page[list] as never[]));
       pageToken = page.nextPageToken;
       if (pageToken === '') break;
-      process.stderr.write(`${whole.interactions.length} lines of history, ${whole.queries.length} messages …\n`);
+      if (process.stderr.isTTY) process.stderr.write(`${AGAIN}${countOf(whole)} …`);
     }
+    process.stderr.write(`${process.stderr.isTTY ? AGAIN : ''}${isNothing(whole) ? nothingAbout(customerId) : `${countOf(whole)}.`}\n`);
     process.stdout.write(`${JSON.stringify({ customerId, ...(ExportCustomerResponse.toJSON(whole) as object) }, null, 2)}\n`);
   });
   return 0;
 }
+
+/** Begins the line of a terminal anew. */
+const AGAIN = '\r\x1b[K';
+
+const countOf = ({ interactions, queries }: ExportCustomerResponse): string =>
+  `${interactions.length} lines of history, ${queries.length} messages`;
+/** What the audit log says of exports and erasures is no customer's. */
+const isNothing = ({ profile, interactions, queries }: ExportCustomerResponse): boolean =>
+  profile === undefined && interactions.length === 0 && queries.length === 0;
+/** An id may be misspelt: nobody is to believe that somebody is erased who is not. */
+const nothingAbout = (customerId: string): string => printable(`Nothing is held about a customer with the id ${customerId}.`);
 
 export interface EraseOptions {
   /** Said on purpose. */
@@ -38,7 +50,13 @@ export async function eraseCustomer(customerId: string, { yes, requestId = '', j
   return 0;
 }
 
-const linesOf = ({ customerId, eraseTime, stores }: EraseCustomerResponse): string =>
-  `${customerId} was erased at ${eraseTime?.toISOString()}.\n\n${stores
+const linesOf = ({ customerId, eraseTime, stores }: EraseCustomerResponse): string => {
+  const at = `at ${eraseTime?.toISOString()}`;
+  const isErased = stores.some(({ removed }) => removed > 0);
+  const title = isErased
+    ? `${customerId} was erased ${at}.`
+    : `${nothingAbout(customerId)} That was looked for ${at}, as the audit log says.`;
+  return `${title}\n\n${stores
     .map(({ store, removed, remains }) => `${String(removed).padStart(7)}  ${store}${remains && `\n         remains: ${remains}`}\n`)
     .join('')}`;
+};

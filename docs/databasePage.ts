@@ -26,7 +26,8 @@ of its tenant, the mesh's own work across tenants has \`replymesh_background\`. 
 One function goes past it, because row-level security lets no search for words use their index: \`replymesh_search.worded_passages\` runs as \`replymesh_background\` and names the tenant of the caller's transaction itself.
 
 \`queries\` is partitioned by the month (UTC) of \`created_at\`. The months to come are made ahead; a row of any other time goes to \`queries_default\`. With
-\`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and with them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\`, \`reviews\` and \`shadow_predictions\`;
+\`REPLYMESH_RETENTION_DAYS\` the months that ended so long ago are dropped, and before them the rows of that time in \`feedback\`, \`customer_history\`, \`labels\`, \`reviews\` and \`shadow_predictions\`, what is younger there and
+belongs to their messages, and the ids of their customers in events that wait;
 the counts of analytics (\`analytics_counts\` and its neighbours) and the \`audit_log\` stay. Retention goes by the earlier of the service's clock and the database's. A row whose own time is wrong, because the clock of the gateway
 was that accepted it, is kept or forgotten by that time.
 

@@ -85,14 +85,17 @@ describe('what an agent writes into a reply', () => {
 describe('what a customer wrote', () => {
   it('is given as one JSON document, over REST and by a command', async () => {
     const { id } = await ask('cus_ada');
-    await t.feedback.submitFeedback({ queryId: id, satisfaction: 2 });
-    const { code, stdout } = await replymesh('customer', 'export', 'cus_ada');
+    await t.feedback.submitFeedback({ queryId: id, satisfaction: 2, correctedIntent: `my ${MARK}, card 4111111111111111` });
+    const { code, stdout, stderr } = await replymesh('customer', 'export', 'cus_ada');
     const exported = JSON.parse(stdout) as {
       profile: { displayName: string };
       queries: { query: { id: string; text: string }; feedback: object[] }[];
     };
     expect([code, exported.profile.displayName]).toEqual([0, 'Ada Mensah']);
-    expect(exported.queries).toMatchObject([{ query: { id, text: `Where is my ${MARK}?` }, feedback: [{ satisfaction: 2 }] }]);
+    expect(stderr).toMatch(/^\d+ lines of history, 1 messages\.$/m);
+    expect(exported.queries).toMatchObject([
+      { query: { id, text: `Where is my ${MARK}?` }, feedback: [{ satisfaction: 2, correctedIntent: `my ${MARK}, card {{CARD_1}}` }] },
+    ]);
     if (!t.mesh.httpUrl) return;
     const first = (await t.rest('GET', '/v1/customers/cus_ada:export')).json as { profile: { id: string }; nextPageToken: string };
     const second = (await t.rest('GET', `/v1/customers/cus_ada:export?pageToken=${first.nextPageToken}`)).json as { queries: object[] };
@@ -120,6 +123,14 @@ describe('what a customer wrote', () => {
     expect([verdict.code, verdict.stdout]).toEqual([0, expect.stringMatching(/^All \d+ records hold\./)]);
     const listed = await replymesh('audit', 'list', '--action', 'customer.erased');
     expect(listed.stdout).toMatch(/ {2}test {2}customer\.erased {2}cus_ada {2}.*queries=\d/);
+  });
+
+  it('is not called erased or exported where an id is misspelt', async () => {
+    const nothing = 'Nothing is held about a customer with the id cus_adda.';
+    const exported = await replymesh('customer', 'export', 'cus_adda');
+    expect([exported.code, exported.stderr, JSON.parse(exported.stdout)]).toMatchObject([0, `${nothing}\n`, { customerId: 'cus_adda' }]);
+    const erased = await replymesh('customer', 'erase', 'cus_adda', '--yes');
+    expect([erased.code, erased.stdout.startsWith(`${nothing} `), erased.stdout.includes('was erased')]).toEqual([0, true, false]);
   });
 
   it('after that is the first message of somebody new', async () => {

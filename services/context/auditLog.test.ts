@@ -66,7 +66,9 @@ describe.each(storeKinds)('the audit log on %s', (kind) => {
     const t = newTenant();
     const query = aQuery({ customerId: 'c-1', requestId: 'r-1' });
     await Promise.all([1, 2, 3].map(() => mesh.context.recordDecision({ query }, t.as)));
-    for (const satisfaction of [5, 1]) await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction, requestId: 'f-1' }, t.as);
+    const given = (satisfaction: number) => mesh.feedback.submitFeedback({ queryId: query.id, satisfaction, requestId: 'f-1' }, t.as);
+    for (let i = 0; i < 2; i += 1) await given(5);
+    expect(await reasonOf(given(1))).toBe('REQUEST_ID_REUSED');
     await mesh.knowledge.createArticle({ article: article('a-1', 'One.') }, t.as);
     expect(await reasonOf(mesh.knowledge.createArticle({ article: article('a-1', 'Two.') }, t.as))).toBe('ARTICLE_EXISTS');
     await mesh.knowledge.importArticles({ articles: [article('a-1', 'One.')], validateOnly: true }, t.as);

@@ -114,6 +114,7 @@ export async function startContext(
   const features = featureStore({
     entries: openEntries({ enabled: true, redisUrl: options.redisUrl, prefix }),
     ttlMs: options.featuresTtlMs ?? 60_000,
+    cacheTtlMs: 60_000,
     now: () => clock.now,
   });
   const embedder = startEmbedder({ store, inference: connection.client });

@@ -39,16 +39,13 @@ export const eraseCustomer =
       await log.append([{ at: erasure.at, actor, action: ERASED, subject: customerId, detail }]);
       return erasure;
     });
-    // After the commit: whoever reads meanwhile would put it back.
+    // After the commit: whoever reads meanwhile would put it back. Who has read before still may, and then it is not believed.
     keys.forget(tenant, customerId);
+    const forgotten = await features.forget(tenant, customerId);
     const name = contextKey(tenant, customerId);
     const cached = (await cache.get(name)) === undefined ? 0 : 1;
     await cache.forget([name]);
-    return {
-      customerId,
-      eraseTime: at,
-      stores: receiptOf({ ...rows, cache: cached, features: await features.forget(tenant, customerId) }),
-    };
+    return { customerId, eraseTime: at, stores: receiptOf({ ...rows, cache: cached, features: forgotten }) };
   };
 
 /** The erasure that this request has done before, as the audit log has it. */
@@ -97,7 +94,7 @@ async function removeRows(tx: Transaction, customerId: string): Promise<Rows> {
       with ${sql.join(deletions, sql`, `)}, gone_request_reservations as (
         delete from request_reservations r using gone_queries q where r.request_id = q.request_id and r.query_id = q.id returning 1
       ), gone_outbox as (
-        -- A corrected intent is free text.
+        -- A version before let any words into a corrected intent.
         update outbox set payload = payload || '{"customer_id": ""}' || case when payload ? 'corrected_intent' then '{"corrected_intent": ""}' else '{}' end::jsonb
         where event_id = any(array(
           select type || '/' || id from gone_queries, unnest(array['QueryProcessed', 'QueryEscalated', 'ReviewResolved']) as type

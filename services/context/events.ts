@@ -48,7 +48,9 @@ export const events = {
       model_version: text("As in the message's own event."),
       satisfaction: numberOrNull('1 to 5; null when it was not said.'),
       resolved: booleanOrNull('Whether the matter is resolved; null when it was not said.'),
-      corrected_intent: text('The right intent, when the first one was wrong; `other` when it is not written like a label; else empty.'),
+      corrected_intent: text(
+        'The right intent, when the first one was wrong; `other` when what was said is no label of the message’s space; else empty.',
+      ),
       create_time: time('When it was given.'),
     },
   },

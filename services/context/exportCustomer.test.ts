@@ -32,7 +32,9 @@ describe.each(storeKinds)('an export from %s', (kind) => {
     await seed(store, testKeys(), t.tenant, mesh.clock.now);
     const query = aQuery({ customerId: 'cus_ada', text: 'Where is my umbrella?' });
     for (const one of [query, aQuery({ customerId: 'cus_ben', text: 'not hers' })]) await mesh.context.recordDecision({ query: one }, t.as);
-    await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 2, correctedIntent: 'lost_parcel' }, t.as);
+    await mesh.feedback.submitFeedback({ queryId: query.id, satisfaction: 2, correctedIntent: 'track_refund' }, t.as);
+    mesh.clock.now = new Date(mesh.clock.now.getTime() + 1000);
+    await mesh.feedback.submitFeedback({ queryId: query.id, correctedIntent: 'my lost umbrella' }, t.as);
     await store.within(t.as.within, async (tx) => {
       await tx.execute(
         sql`insert into shadow_predictions values (${t.tenant}, ${query.id}, 'digest', 'support', 'lost_parcel', 0.5, 0.1, now())`,
@@ -47,12 +49,17 @@ describe.each(storeKinds)('an export from %s', (kind) => {
     expect(second?.queries).toEqual([
       {
         query,
-        feedback: [expect.objectContaining({ queryId: query.id, satisfaction: 2, correctedIntent: 'lost_parcel' })],
-        labels: [expect.objectContaining({ label: 'lost_parcel', source: 'feedback', labelledBy: 'replymesh' })],
+        feedback: [
+          expect.objectContaining({ queryId: query.id, satisfaction: 2, correctedIntent: 'track_refund' }),
+          // As it was written, though it stands nowhere in the clear.
+          expect.objectContaining({ queryId: query.id, correctedIntent: 'my lost umbrella' }),
+        ],
+        labels: [expect.objectContaining({ label: 'track_refund', source: 'feedback', labelledBy: 'replymesh' })],
         review: expect.objectContaining({ outcome: ReviewOutcome.UNSPECIFIED, editedReply: '' }),
         shadowPredictions: [expect.objectContaining({ intent: 'lost_parcel', confidence: 0.5, uncertainty: 0.1 })],
         auditRecords: [
           expect.objectContaining({ action: 'decision.recorded', subject: query.id }),
+          expect.objectContaining({ action: 'feedback.given', subject: query.id }),
           expect.objectContaining({ action: 'feedback.given', subject: query.id }),
         ],
       },

@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { registry } from '../../lib/metrics.js';
-import { DEFINITION, type History } from './behaviour.js';
-import type { Entry, VersionedEntries } from './versionedEntries.js';
+import { DEFINITION, type History, noHistory } from './behaviour.js';
+import type { Entry, Versioned, VersionedEntries } from './versionedEntries.js';
 
 /** What is kept of a customer beside the database. */
 export interface Kept {
@@ -31,7 +31,7 @@ export interface FeatureStore {
   keep(tenant: string, customerId: string, kept: Kept): Promise<void>;
   /** Carries on what is kept of these customers, each once, where it is of the version before. */
   follow(tenant: string, changes: readonly Change[]): Promise<void>;
-  /** @returns how many entries were removed */
+  /** Of an erased customer nothing is kept for a while, nor believed that is cached. @returns how many entries were removed */
   forget(tenant: string, customerId: string): Promise<number>;
   close(): Promise<void>;
 }
@@ -44,30 +44,38 @@ const lookups = new Counter({
 });
 export const countLookup = (result: 'hit' | 'miss' | 'stale'): void => lookups.inc({ result });
 
-/** Nothing is kept of an erased customer, for longer than any call runs that read before the erasure. */
-const FORGOTTEN = { version: Number.MAX_SAFE_INTEGER, value: '', ttlMs: 60_000 };
+/** Stands for an erased customer: newer than anything, so that nothing is kept, and neither what is kept nor what is cached is believed. */
+const FORGOTTEN: Kept = { version: Number.MAX_SAFE_INTEGER, countedAtMs: 0, history: noHistory };
+/** Longer than any call runs that read before the erasure. */
+const LONGEST_CALL_MS = 60_000;
 
 interface Parts {
   readonly entries: VersionedEntries;
   /** How long an entry lives after it was counted, however often it is carried on. Milliseconds. */
   readonly ttlMs: number;
+  /** How long a customer's context is cached: what a slow call puts there after an erasure must be over first. Milliseconds. */
+  readonly cacheTtlMs: number;
   readonly now: () => Date;
   readonly definition?: number;
 }
 
-export function featureStore({ entries, ttlMs, now, definition = DEFINITION }: Parts): FeatureStore {
+export function featureStore({ entries, ttlMs, cacheTtlMs, now, definition = DEFINITION }: Parts): FeatureStore {
   // Both names may hold any character, so that lengths keep them apart.
   const keyOf = (tenant: string, customerId: string): string => `features:${definition}:${tenant.length}:${tenant}:${customerId}`;
   const read = async (tenant: string, customerIds: readonly string[]): Promise<(Kept | undefined)[]> => {
     const found = await entries.get(customerIds.map((id) => keyOf(tenant, id)));
-    return found.map((entry) => (entry && entry.value !== '' ? keptOf(entry.version, entry.value) : undefined));
+    return found.map((entry) => entry && keptOf(entry));
   };
+  const entryFor = (tenant: string, customerId: string, { version, ...rest }: Kept, leftMs: number): Entry => ({
+    key: keyOf(tenant, customerId),
+    version,
+    value: JSON.stringify(rest),
+    ttlMs: leftMs,
+  });
   /** None once its time is over. */
-  const entryOf = (tenant: string, customerId: string, { version, countedAtMs, history }: Kept): Entry[] => {
-    const ttlLeftMs = countedAtMs + ttlMs - now().getTime();
-    return ttlLeftMs > 0
-      ? [{ key: keyOf(tenant, customerId), version, value: JSON.stringify({ countedAtMs, history }), ttlMs: ttlLeftMs }]
-      : [];
+  const entryOf = (tenant: string, customerId: string, kept: Kept): Entry[] => {
+    const leftMs = kept.countedAtMs + ttlMs - now().getTime();
+    return leftMs > 0 ? [entryFor(tenant, customerId, kept, leftMs)] : [];
   };
   return {
     read: async (tenant, customerId) => (await read(tenant, [customerId]))[0],
@@ -86,15 +94,15 @@ export function featureStore({ entries, ttlMs, now, definition = DEFINITION }: P
       );
     },
     forget: async (tenant, customerId) => {
-      const removed = (await read(tenant, [customerId]))[0] === undefined ? 0 : 1;
-      await entries.put([{ key: keyOf(tenant, customerId), ...FORGOTTEN }]);
-      return removed;
+      const [held = FORGOTTEN] = await read(tenant, [customerId]);
+      await entries.put([entryFor(tenant, customerId, FORGOTTEN, LONGEST_CALL_MS + cacheTtlMs)]);
+      return held.version === FORGOTTEN.version ? 0 : 1;
     },
     close: entries.close,
   };
 }
 
-function keptOf(version: number, value: string): Kept | undefined {
+function keptOf({ version, value }: Versioned): Kept | undefined {
   try {
     return { version, ...(JSON.parse(value) as Omit<Kept, 'version'>) };
   } catch {

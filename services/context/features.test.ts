@@ -148,7 +148,7 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
     const { stores } = await mesh.customers.eraseCustomer({ customerId: 'c-1' }, t.as);
     expect(stores).toContainEqual(expect.objectContaining({ store: 'features', removed: 1 }));
     expect(stores).toContainEqual(expect.objectContaining({ store: 'customer_versions', removed: 1 }));
-    expect([await mesh.features.read(t.tenant, 'c-1'), await versionOf(t, 'c-1')]).toEqual([undefined, undefined]);
+    expect([(await mesh.features.read(t.tenant, 'c-1'))?.history.total, await versionOf(t, 'c-1')]).toEqual([0, undefined]);
     expect(await featuresOf(t, 'c-1')).toMatchObject({ interactionsTotal: 0, daysSinceLast: -1 });
   });
 });

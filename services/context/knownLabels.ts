@@ -35,12 +35,15 @@ export function knownLabelsIn({ manifest, digest, defaultLabelSpace }: DescribeB
   return { space: name, names, labels: found.labels, bundleDigest: digest };
 }
 
+export const isKnown = ({ labels }: KnownLabels, label: string): boolean => label === OUT_OF_SCOPE || labels.includes(label);
+
 /** @param likely those that the models thought of, named where the space has too many @throws Fault LABEL_UNKNOWN */
-export function requireKnown({ space, labels }: KnownLabels, label: string, likely: readonly string[]): void {
-  if (label === OUT_OF_SCOPE || labels.includes(label)) return;
-  const known =
+export function requireKnown(known: KnownLabels, label: string, likely: readonly string[]): void {
+  if (isKnown(known, label)) return;
+  const { space, labels } = known;
+  const choice =
     labels.length <= FEW
       ? `one of ${[...labels, OUT_OF_SCOPE].join(', ')}`
       : `one of its ${labels.length} labels, for example ${likely.join(', ') || labels.slice(0, FEW).join(', ')}, or ${OUT_OF_SCOPE}`;
-  fail('LABEL_UNKNOWN', { label, space, known });
+  fail('LABEL_UNKNOWN', { label, space, known: choice });
 }

@@ -43,7 +43,7 @@ await sealOldRows(store, keys);
 if (config.seed) await seed(store, keys, config.seedTenant, now());
 const kept = { enabled: config.cache === 'on', redisUrl: config.redisUrl, prefix: config.redisPrefix };
 const cache = openCache({ ...kept, ttlMs: config.cacheTtlMs });
-const features = featureStore({ entries: openEntries(kept), ttlMs: config.featuresTtlMs, now });
+const features = featureStore({ entries: openEntries(kept), ttlMs: config.featuresTtlMs, cacheTtlMs: config.cacheTtlMs, now });
 const toInference = { callee: 'inference', target: config.inferenceTarget, timeoutMs: INFERENCE_TIMEOUT_MS };
 const inference = connect(InferenceServiceDefinition, toInference);
 const models = connect(ModelServiceDefinition, toInference);

@@ -4,6 +4,7 @@ import { AUDIT_COLUMNS, type AuditRow, auditRecordOf, chainedOf } from './auditR
 import type { ContentKey } from './contentKeys.js';
 import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
 import { REVIEW_COLUMNS, type ReviewRow, reviewOf } from './reviewRow.js';
+import { readSaidWords } from './saidWords.js';
 import { millis, rowsOf, type Transaction } from './store.js';
 
 interface LabelRow {
@@ -37,6 +38,7 @@ export async function readBelongings(
     tx,
     sql`select ${FEEDBACK_COLUMNS} from feedback where ${among('query_id')} order by created_at`,
   );
+  const wordsOf = await readSaidWords(tx, ids, key);
   const labels = await rowsOf<LabelRow>(
     tx,
     sql`select query_id, label_space, label, source, drawn, labelled_by, ${millis('created_at')} as created_at from labels where ${among('query_id')} order by created_at`,
@@ -50,7 +52,9 @@ export async function readBelongings(
   const reviews = await rowsOf<ReviewRow>(tx, sql`select ${REVIEW_COLUMNS} from reviews r where ${among('query_id')}`);
   const audited = await rowsOf<AuditRow>(tx, sql`select ${AUDIT_COLUMNS} from audit_log where ${among('subject')} order by position`);
   return (id) => ({
-    feedback: feedback.filter((row) => row.query_id === id).map(feedbackOf),
+    feedback: feedback
+      .filter((row) => row.query_id === id)
+      .map((row) => ({ ...feedbackOf(row), correctedIntent: wordsOf(row.id) ?? row.corrected_intent })),
     labels: labels.filter((row) => row.query_id === id).map(labelOf),
     shadowPredictions: shadows.filter((row) => row.query_id === id).map(shadowOf),
     review: reviews.filter((row) => row.query_id === id).map((row) => reviewOf(row, key))[0],

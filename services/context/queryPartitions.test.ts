@@ -113,6 +113,37 @@ describe.each(storeKinds)('the months of queries on %s', (kind) => {
       expect(await placeOf(kept, t)).toBe('queries_default');
     });
 
+    it('take along what is younger than their messages, so that no erasure misses it, and events keep no id of a customer', async () => {
+      const [t, other] = [newTenant(), newTenant()];
+      await makeQueryPartition(store, daysAgo(130));
+      const [partitioned, loose] = [await remember(daysAgo(130), t), await remember(daysAgo(400), t)];
+      const kept = await remember(daysAgo(10), t);
+      const othersKept = await remember(daysAgo(10), other);
+      mesh.clock.now = daysAgo(5);
+      for (const queryId of [partitioned, loose, kept]) {
+        await mesh.feedback.submitFeedback({ queryId, satisfaction: 1, correctedIntent: 'cancel_order' }, t.as);
+        await store.within(t.as.within, (tx) =>
+          tx.execute(
+            sql`insert into shadow_predictions values (${t.tenant}, ${queryId}, 'later', 'support', 'get_refund', 0.9, 0.1, now())`,
+          ),
+        );
+      }
+      await mesh.feedback.submitFeedback({ queryId: othersKept, satisfaction: 1, correctedIntent: 'cancel_order' }, other.as);
+      await forget();
+      expect(await everything(t)).toEqual({ queries: 1, feedback: 2, history: 1, labels: 2, shadows: 2 });
+      expect(await everything(other)).toEqual({ queries: 1, feedback: 2, history: 1, labels: 2, shadows: 1 });
+      const told = await store.background((tx) =>
+        rowsOf<{ subject: string; type: string }>(
+          tx,
+          sql`select subject, type from outbox where tenant = ${t.tenant} and payload->>'customer_id' <> ''`,
+        ),
+      );
+      expect(new Set(told.map(({ subject }) => subject))).toEqual(new Set([kept]));
+      expect(told).toHaveLength(3);
+      await mesh.customers.eraseCustomer({ customerId: 'c-1' }, t.as);
+      expect(await everything(t)).toEqual({ queries: 0, feedback: 0, history: 0, labels: 0, shadows: 0 });
+    });
+
     it('are not those that a clock takes for over which is ahead of the database', async () => {
       const t = newTenant();
       await remember(NOW, t);

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { log } from '../../lib/log.js';
 import type { Closable } from '../../lib/shutdown.js';
+import { forgetBelongings } from './forgetBelongings.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
 /** Months that are made before their time. */
@@ -9,8 +10,8 @@ const EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** Rows that one transaction deletes: few enough that nobody waits for it. */
 const BATCH = 5000;
-/** What belongs to a message and goes with it. `queries` stands for those in the default partition. */
-const TABLES = ['queries', 'feedback', 'customer_history', 'labels', 'reviews', 'shadow_predictions'] as const;
+/** What belongs to a message and goes before it, so that whatever comes between, an erasure still finds the rest by it. */
+const BEFORE_MESSAGES = ['feedback', 'customer_history', 'labels', 'reviews', 'shadow_predictions'] as const;
 
 interface Parts {
   readonly store: Store;
@@ -99,11 +100,18 @@ export async function forgetOld(store: Store, retentionDays: number, now: Date, 
   const [database] = await store.background((tx) => rowsOf<{ now: number }>(tx, sql`select ${millis('now()')} as now`));
   const today = Math.min(now.getTime(), database?.now ?? 0);
   const before = monthOf(new Date(today - retentionDays * DAY_MS));
-  const partitions = await dropPartitions(store, before);
-  let rows = 0;
-  for (const table of TABLES) {
+  const deleteOld = async (table: string): Promise<number> => {
+    let rows = 0;
     for (let deleted = BATCH; deleted === BATCH && !signal.aborted; rows += deleted) deleted = await deleteBatch(store, table, before);
-  }
+    return rows;
+  };
+  let rows = 0;
+  for (const table of BEFORE_MESSAGES) rows += await deleteOld(table);
+  rows += await forgetBelongings(store, before, signal);
+  if (signal.aborted) return;
+  const partitions = await dropPartitions(store, before);
+  // Those of the default partition.
+  rows += await deleteOld('queries');
   if (partitions.length > 0 || rows > 0) log.info({ before, partitions, rows }, 'forgot old messages');
 }
 

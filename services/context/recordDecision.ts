@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
+import type { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 import { background } from '../../lib/call.js';
 import { Fault } from '../../lib/errors.js';
 import type { Handler } from '../../lib/server.js';
-import { fault } from '../errors.js';
 import type { AuditLog, Entry, HeadRow, OpenLog } from './auditLog.js';
 import { type Line, withLines } from './behaviour.js';
 import type { Cache } from './cache.js';
@@ -13,13 +13,15 @@ import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } f
 import { contextKey } from './contextKey.js';
 import { versionAfter } from './customerVersions.js';
 import { type DecisionWrite, decisionWrite, lineOf } from './decisionRow.js';
+import { type CustomerNow, isMadeFromErased, withoutErased } from './erasedContext.js';
 import { erasedAt } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { newReview } from './reviewRow.js';
-import { hexOf, KEY_OF_QUERY, openQuery, SEALED_RECORD, type SealedRecord, sealQuery } from './sealedQuery.js';
-import { preparedRowsOf, rowsOf, type Store, type Transaction } from './store.js';
+import { hexOf, sealQuery } from './sealedQuery.js';
+import { outcomeOf, readStanding, type Standing } from './standingRecord.js';
+import { preparedRowsOf, type Store, type Transaction } from './store.js';
 import { StatementRefused } from './storeFault.js';
 
 interface Parts {
@@ -40,6 +42,7 @@ const COMMIT_TIMEOUT_MS = 5000;
 interface Item {
   readonly write: DecisionWrite;
   readonly query: Query;
+  readonly inputs: DecisionInputs | undefined;
   /** What a person has to look at; null when nobody has. */
   readonly review: ReturnType<typeof newReview>;
   /** On whose behalf. */
@@ -71,7 +74,13 @@ export const recordDecision = (parts: Parts): Handler<ContextServiceDefinition, 
     const query = request.query as Query;
     const { tenant, subject: actor } = call.principal;
     const write = decisionWrite(tenant, query, request, now());
-    const { answer, noted } = await commitOf(tenant)({ write, query, review: newReview(query, reviewSample), actor });
+    const { answer, noted } = await commitOf(tenant)({
+      write,
+      query,
+      inputs: request.inputs,
+      review: newReview(query, reviewSample),
+      actor,
+    });
     await noted;
     return answer;
   };
@@ -107,7 +116,7 @@ async function writeAll(
   // They waited somewhere while their customer was erased.
   const isErased = ({ write }: Item): boolean =>
     Date.parse(write.event.payload.create_time) <= (customers.get(write.customer_id)?.erased_at ?? Number.NEGATIVE_INFINITY);
-  const kept = items.filter((item) => !isErased(item));
+  const kept = items.filter((item) => !isErased(item)).map((item) => withoutErasedContext(item, customers, tenant, at));
   const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
   const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
@@ -124,9 +133,15 @@ async function writeAll(
   return { answers, changes };
 }
 
-interface Customer extends StoredKey {
-  /** Milliseconds since 1970; null when never. */
-  readonly erased_at: number | null;
+function withoutErasedContext(item: Item, customers: ReadonlyMap<string, Customer>, tenant: string, at: Date): Item {
+  const { write, query, inputs } = item;
+  const customer = customers.get(write.customer_id);
+  if (!customer || !isMadeFromErased(inputs, customer)) return item;
+  const { fingerprint } = write;
+  return { ...item, write: decisionWrite(tenant, withoutErased(query), { fingerprint, inputs: undefined }, at) };
+}
+
+interface Customer extends StoredKey, CustomerNow {
   /** Of the customer's history; null before its first line. */
   readonly version: number | null;
 }
@@ -141,7 +156,8 @@ async function readBefore(
     tx,
     sql`
       select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac,
-             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version
+             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version,
+             exists (select from customers p where p.id = c.customer_id) as has_profile
       from ${customersAndKeys(items.map(({ write }) => write.customer_id))} left join audit_heads h on h.tenant = ${tenant}`,
   );
   return { head: rows[0]?.hash == null ? undefined : rows[0], customers: new Map(rows.map((row) => [row.customer_id, row])) };
@@ -248,41 +264,4 @@ function changesOf(items: readonly Item[], customers: ReadonlyMap<string, Custom
     const from = customers.get(customerId)?.version ?? null;
     return { customerId, from, to: versionAfter(from, at), apply: (history) => withLines(history, lines, at) };
   });
-}
-
-/** The record that stands for one that was not stored, where there is any. */
-type Standing = {
-  readonly for: string;
-  /** Whether it has the same id, as against the same request id. */
-  readonly own: boolean;
-  /** Of the request that holds the request id. */
-  readonly fingerprint: string | null;
-} & (SealedRecord | { readonly id: null });
-
-async function readStanding(tx: Transaction, writes: readonly DecisionWrite[]): Promise<ReadonlyMap<string, Standing>> {
-  const input = JSON.stringify(writes.map(({ id, request_id }) => ({ id, request_id })));
-  const rows = await rowsOf<Standing>(
-    tx,
-    sql`
-      select i.id as for, own.id is not null as own, held.fingerprint, ${SEALED_RECORD}
-      from jsonb_to_recordset(${input}::jsonb) as i(id text, request_id text)
-      left join queries own on own.id = i.id
-      left join request_reservations held on held.request_id = i.request_id and i.request_id <> ''
-      left join queries q on q.id = coalesce(own.id, held.query_id)
-      ${KEY_OF_QUERY}`,
-  );
-  return new Map(rows.map((row) => [row.for, row]));
-}
-
-function outcomeOf(
-  keys: ContentKeys,
-  tenant: string,
-  write: DecisionWrite,
-  standing: Standing | undefined,
-): Outcome<RecordDecisionResponse> {
-  const fingerprint = standing?.fingerprint;
-  const sameRequest = standing?.own || fingerprint === write.fingerprint || write.fingerprint === '' || fingerprint === '';
-  if (!sameRequest) return { ok: false, error: fault('REQUEST_ID_REUSED', { request_id: write.request_id }) };
-  const query = standing && standing.id !== null ? openQuery(keys, tenant, standing) : undefined;
-  return query ? { ok: true, value: { query, created: false } } : { ok: false, error: fault('STORE_UNREACHABLE', {}) };
 }

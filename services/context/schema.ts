@@ -224,6 +224,7 @@ export const feedback = pgTable(
     requestId: text('request_id').notNull(),
     satisfaction: integer('satisfaction'),
     resolved: boolean('resolved'),
+    /** A label of the message's space, or `other`; empty when nothing was said. The words themselves stand encrypted in the audit log. */
     correctedIntent: text('corrected_intent').notNull(),
     createdAt: time('created_at').notNull(),
   },

@@ -109,7 +109,11 @@ export const served = ({
     importArticles: importArticles({ store, audit, embedder, now }),
   }),
   serve(FeedbackServiceDefinition, {
-    submitFeedback: submitFeedback({ store, cache, features, keys, audit, now, newFeedbackId: () => `fbk_${uuidv7()}`, newLabelId }),
+    submitFeedback: submitFeedback({
+      ...{ store, cache, features, keys, audit, inference, now },
+      newFeedbackId: () => `fbk_${uuidv7()}`,
+      newLabelId,
+    }),
   }),
   serve(ReviewServiceDefinition, {
     listReviews: listReviews({ store, keys, now }),

@@ -1,6 +1,9 @@
 import { sql } from 'drizzle-orm';
+import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import { ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import type { Feedback, FeedbackServiceDefinition, SubmitFeedbackRequest } from '../../gen/replymesh/v1/feedback_service.js';
+import type { Call } from '../../lib/call.js';
+import type { MeshClient } from '../../lib/client.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
 import type { AuditLog, Entry } from './auditLog.js';
@@ -14,7 +17,9 @@ import type { Change, FeatureStore } from './featureStore.js';
 import { FEEDBACK_COLUMNS, type FeedbackRow, feedbackOf } from './feedbackRow.js';
 import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { insertLabel } from './labelRow.js';
-import { QUERIES_AND_KEYS } from './sealedQuery.js';
+import { NOTHING_SAID, type SaidLabel, saidLabel } from './saidLabel.js';
+import { FEEDBACK_GIVEN, readSaidWords, sealWords } from './saidWords.js';
+import { openQuery, QUERIES_AND_KEYS, SEALED_RECORD, type SealedRecord } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
 
 interface Parts {
@@ -23,63 +28,71 @@ interface Parts {
   readonly features: FeatureStore;
   readonly keys: ContentKeys;
   readonly audit: AuditLog;
+  readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'describeBundle'>;
   readonly now: () => Date;
   readonly newFeedbackId: () => string;
   readonly newLabelId: () => string;
 }
 
 export const submitFeedback =
-  ({ store, cache, features, keys, audit, now, newFeedbackId, newLabelId }: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
+  (parts: Parts): Handler<FeedbackServiceDefinition, 'submitFeedback'> =>
   async (request, call) => {
+    const { store, cache, features, keys, audit, now, newFeedbackId, newLabelId } = parts;
     const { tenant, subject: actor } = call.principal;
+    // The models are asked before the transaction begins: PGlite has one connection.
+    const said = request.correctedIntent === '' ? NOTHING_SAID : await readSaid(parts, request, call);
     const { feedback, customerId, change } = await store.alone(call, async (tx) => {
       const log = await audit.open(tx, tenant);
-      const [row] = await rowsOf<About & { label_space: string; wrapped_key: Uint8Array | null }>(
+      const [row] = await rowsOf<About & { wrapped_key: Uint8Array | null }>(
         tx,
-        sql`select q.customer_id, q.intent, q.model_version, q.label_space, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
+        sql`select q.customer_id, q.intent, q.model_version, k.wrapped_key from ${QUERIES_AND_KEYS} where q.id = ${request.queryId}`,
       );
-      const { wrapped_key, label_space: labelSpace, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
-      const stored = await insert(tx, tenant, newFeedbackId(), request, now());
+      const { wrapped_key, ...query } = row ?? fail('QUERY_NOT_FOUND', { id: request.queryId });
+      const key = keys.read(tenant, query.customer_id, wrapped_key);
+      const stored = await insert(tx, tenant, newFeedbackId(), request, said, now());
       let change: Change | undefined;
       if (stored) {
         change = await noteOnInteraction(tx, tenant, request, now());
         await announce(tx, tenant, stored, query);
-        if (stored.correctedIntent !== '') {
-          const said = {
-            queryId: stored.queryId,
-            labelSpace,
-            label: stored.correctedIntent,
-            labelledBy: actor,
-            at: stored.createTime as Date,
-          };
-          await insertLabel(tx, { tenant, id: newLabelId(), source: 'feedback', drawn: 'chosen', ...said });
+        if (said.labelSpace !== undefined) {
+          const label = { queryId: stored.queryId, labelSpace: said.labelSpace, label: said.intent, labelledBy: actor };
+          await insertLabel(tx, { tenant, id: newLabelId(), source: 'feedback', drawn: 'chosen', at: stored.createTime as Date, ...label });
         }
-        await log.append([entryOf(stored, actor, keys.read(tenant, query.customer_id, wrapped_key))]);
+        await log.append([entryOf(stored, request.correctedIntent, actor, key)]);
       }
-      return { feedback: stored ?? (await readStored(tx, request)), customerId: query.customer_id, change };
+      return { feedback: stored ?? (await firstAnswer(tx, request, key)), customerId: query.customer_id, change };
     });
     if (change) await features.follow(tenant, [change]);
     if (customerId !== '') await cache.forget([contextKey(tenant, customerId)]);
     return { feedback };
   };
 
+async function readSaid(
+  { store, keys, inference }: Parts,
+  { queryId, correctedIntent }: SubmitFeedbackRequest,
+  call: Call,
+): Promise<SaidLabel> {
+  const [row] = await store.within(call, (tx) =>
+    rowsOf<SealedRecord>(tx, sql`select ${SEALED_RECORD} from ${QUERIES_AND_KEYS} where q.id = ${queryId}`),
+  );
+  const query = row && openQuery(keys, call.principal.tenant, row);
+  return query ? saidLabel(inference, query, correctedIntent, call) : fail('QUERY_NOT_FOUND', { id: queryId });
+}
+
 /** What the feedback is about. */
 type About = Pick<Payload<'FeedbackReceived'>, 'customer_id' | 'intent' | 'model_version'>;
 
-/** The corrected intent is free text, which only the customer's key opens in the log. */
-const entryOf = (feedback: Feedback, actor: string, key: ContentKey | undefined): Entry => ({
+const entryOf = (feedback: Feedback, words: string, actor: string, key: ContentKey | undefined): Entry => ({
   at: feedback.createTime as Date,
   actor,
-  action: 'feedback.given',
+  action: FEEDBACK_GIVEN,
   subject: feedback.queryId,
   detail: {
     feedback_id: feedback.id,
     ...(feedback.satisfaction === undefined ? {} : { satisfaction: String(feedback.satisfaction) }),
     ...(feedback.resolved === undefined ? {} : { resolved: String(feedback.resolved) }),
   },
-  ...(key && feedback.correctedIntent !== ''
-    ? { payload: key.seal('audit_log.payload', feedback.id, Buffer.from(feedback.correctedIntent)) }
-    : {}),
+  ...(key && words !== '' ? { payload: sealWords(key, feedback.id, words) } : {}),
 });
 
 /** Undefined when this request stored it before. */
@@ -88,6 +101,7 @@ async function insert(
   tenant: string,
   id: string,
   request: SubmitFeedbackRequest,
+  said: SaidLabel,
   now: Date,
 ): Promise<Feedback | undefined> {
   const [row] = await rowsOf<FeedbackRow>(
@@ -95,19 +109,25 @@ async function insert(
     sql`
       insert into feedback (tenant, id, query_id, request_id, satisfaction, resolved, corrected_intent, created_at)
       values (${tenant}, ${id}, ${request.queryId}, ${request.requestId}, ${request.satisfaction ?? null}, ${request.resolved ?? null},
-              ${request.correctedIntent.replaceAll('\0', '\uFFFD')}, ${now.toISOString()})
+              ${said.intent}, ${now.toISOString()})
       on conflict (tenant, query_id, request_id) where request_id <> '' do nothing
       returning ${FEEDBACK_COLUMNS}`,
   );
   return row && feedbackOf(row);
 }
 
-async function readStored(tx: Transaction, request: SubmitFeedbackRequest): Promise<Feedback> {
+/** @throws Fault REQUEST_ID_REUSED when this request said something else the first time */
+async function firstAnswer(tx: Transaction, request: SubmitFeedbackRequest, key: ContentKey | undefined): Promise<Feedback> {
+  const { queryId, requestId, satisfaction, resolved, correctedIntent } = request;
   const [row] = await rowsOf<FeedbackRow>(
     tx,
-    sql`select ${FEEDBACK_COLUMNS} from feedback where query_id = ${request.queryId} and request_id = ${request.requestId}`,
+    sql`select ${FEEDBACK_COLUMNS} from feedback where query_id = ${queryId} and request_id = ${requestId}`,
   );
-  return row ? feedbackOf(row) : fail('STORE_UNREACHABLE', {});
+  const first = row ? feedbackOf(row) : fail('STORE_UNREACHABLE', {});
+  // As it was written then: which words are a label may have changed since.
+  const words = (await readSaidWords(tx, [queryId], key))(first.id) ?? first.correctedIntent;
+  const isSame = first.satisfaction === satisfaction && first.resolved === resolved && words === correctedIntent;
+  return isSame ? first : fail('REQUEST_ID_REUSED', { request_id: requestId });
 }
 
 /** The customer's history learns what they said. That a matter was handed to a person stays in it: `escalations_total` counts those ever. */
@@ -138,9 +158,6 @@ async function noteOnInteraction(
   return { customerId: row.customer_id, ...versions, apply: (history) => withLineChanged(history, before, after) };
 }
 
-/** What is written like a label, else `other`: an event carries no words of a customer, which the field may hold as well. */
-const labelAlone = (text: string): string => (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text) || text === '' ? text : 'other');
-
 async function announce(tx: Transaction, tenant: string, feedback: Feedback, about: About): Promise<void> {
   const at = (feedback.createTime as Date).toISOString();
   const payload: Payload<'FeedbackReceived'> = {
@@ -149,7 +166,7 @@ async function announce(tx: Transaction, tenant: string, feedback: Feedback, abo
     ...about,
     satisfaction: feedback.satisfaction ?? null,
     resolved: feedback.resolved ?? null,
-    corrected_intent: labelAlone(feedback.correctedIntent),
+    corrected_intent: feedback.correctedIntent,
     create_time: at,
   };
   await tx.execute(sql`

@@ -12,12 +12,13 @@ import type { Connections } from './connections.js';
 import { eraseSpooled } from './eraseSpooled.js';
 import { forward } from './forward.js';
 import { maskEditedReply } from './maskEditedReply.js';
+import { maskFeedback } from './maskFeedback.js';
 import type { Spool } from './spool.js';
 
 /** The public services that others implement. */
 export const passedOn = (to: Connections, spool: Spool): Served[] => [
   forward(KnowledgeServiceDefinition, to.knowledge.client),
-  forward(FeedbackServiceDefinition, to.feedback.client),
+  forward(FeedbackServiceDefinition, to.feedback.client, { submitFeedback: maskFeedback }),
   forward(ReviewServiceDefinition, to.reviews.client, { resolveReview: maskEditedReply }),
   forward(TrainingServiceDefinition, to.training.client),
   forward(AuditServiceDefinition, to.audit.client),

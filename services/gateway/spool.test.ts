@@ -34,6 +34,9 @@ const entry = (n: number): Spooled => ({
   }),
 });
 
+/** When a customer was erased. */
+const UNTIL = new Date('2026-11-24T12:00:00Z');
+
 describe('a record that context cannot take yet', () => {
   it('can be read at once, by its id and by the caller’s request id, and by nobody of another tenant', async () => {
     const spool = await open(async () => 'later');
@@ -95,9 +98,9 @@ describe('a record that context cannot take yet', () => {
   });
 
   it('is erased with its customer, also where it was set aside, and no other is', async () => {
-    const of = (n: number, customerId: string, tenant = 'demo'): Spooled => {
+    const of = (n: number, customerId: string, tenant = 'demo', createTime = UNTIL): Spooled => {
       const { request } = entry(n);
-      return { tenant, request: { ...request, query: { ...request.query!, customerId } } };
+      return { tenant, request: { ...request, query: { ...request.query!, customerId, createTime } } };
     };
     const delivered: string[] = [];
     const spool = await open(async ({ request }) => {
@@ -108,12 +111,14 @@ describe('a record that context cannot take yet', () => {
     await expect.poll(() => readdir(folder)).toEqual([expect.stringMatching(/refused$/)]);
     const damaged = `demo.${entry(9).request.query!.id}.record.refused`;
     await writeFile(join(folder, damaged), Buffer.from([0xff, 0xff, 0xff]));
-    for (const waiting of [of(2, 'cus_ada'), of(3, 'cus_ben'), of(4, 'cus_ada', 'rival')]) await spool.put(waiting);
-    expect(await spool.erase('demo', 'cus_ada')).toBe(2);
-    expect(await spool.erase('demo', 'cus_ada')).toBe(0);
+    const after = of(5, 'cus_ada', 'demo', new Date(UNTIL.getTime() + 1));
+    for (const waiting of [of(2, 'cus_ada'), of(3, 'cus_ben'), of(4, 'cus_ada', 'rival'), after]) await spool.put(waiting);
+    expect(await spool.erase('demo', 'cus_ada', UNTIL)).toBe(2);
+    expect(await spool.erase('demo', 'cus_ada', UNTIL)).toBe(0);
     expect([spool.byRequestId('demo', 'r-2'), spool.byRequestId('demo', 'r-3')?.tenant]).toEqual([undefined, 'demo']);
     expect(await readdir(folder)).toEqual([
       `demo.${entry(3).request.query!.id}.record`,
+      `demo.${entry(5).request.query!.id}.record`,
       damaged,
       `rival.${entry(4).request.query!.id}.record`,
     ]);

@@ -16,8 +16,8 @@ export interface Spool {
   put(entry: Spooled): Promise<void>;
   byRequestId(tenant: string, requestId: string): Spooled | undefined;
   byId(tenant: string, id: string): Query | undefined;
-  /** Deletes a customer's records, those that were set aside too. @returns how many */
-  erase(tenant: string, customerId: string): Promise<number>;
+  /** Deletes a customer's records of messages that were accepted by then, those that were set aside too. @returns how many */
+  erase(tenant: string, customerId: string, until: Date): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -78,15 +78,16 @@ export async function openSpool(folder: string, most: number, deliver: (entry: S
     },
     byRequestId: entries.byRequestId,
     byId: (tenant, id) => entries.get(`${tenant}.${id}.record`)?.request.query,
-    erase: async (tenant, customerId) => {
-      const names = entries.ofCustomer(tenant, customerId);
+    erase: async (tenant, customerId, until) => {
+      const isTheirs = ({ query }: RecordDecisionRequest): boolean => query?.customerId === customerId && isBy(query, until);
+      const names = entries.ofTenant(tenant, isTheirs);
       for (const name of names) {
         // First from memory: a delivery that is under way finds nothing to go on with.
         entries.delete(name);
         await rm(join(folder, name), { force: true });
       }
       waiting.set(entries.size());
-      return names.length + (await eraseSetAside(folder, tenant, customerId));
+      return names.length + (await eraseSetAside(folder, tenant, isTheirs));
     },
     close: async () => {
       closed = true;
@@ -126,13 +127,15 @@ async function handOn(folder: string, name: string, entry: Spooled, deliver: (en
 
 const setAside = (folder: string, name: string): Promise<void> => rename(join(folder, name), join(folder, `${name}.refused`));
 
+const isBy = ({ createTime }: Query, until: Date): boolean => (createTime?.getTime() ?? 0) <= until.getTime();
+
 /** What cannot be read is nobody's that we know. */
-async function eraseSetAside(folder: string, tenant: string, customerId: string): Promise<number> {
+async function eraseSetAside(folder: string, tenant: string, isTheirs: (request: RecordDecisionRequest) => boolean): Promise<number> {
   let erased = 0;
   for (const name of await readdir(folder)) {
     if (FILE.exec(name.replace(/\.refused$/, ''))?.[1] !== tenant || !name.endsWith('.refused')) continue;
     const request = decoded(await readFile(join(folder, name)));
-    if (request?.query?.customerId !== customerId) continue;
+    if (!request || !isTheirs(request)) continue;
     await rm(join(folder, name), { force: true });
     erased += 1;
   }

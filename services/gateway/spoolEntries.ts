@@ -12,8 +12,8 @@ export interface SpoolEntries {
   set(name: string, entry: Spooled): void;
   get(name: string): Spooled | undefined;
   byRequestId(tenant: string, requestId: string): Spooled | undefined;
-  /** Names of a customer's. */
-  ofCustomer(tenant: string, customerId: string): string[];
+  /** Names of a tenant's that are such. */
+  ofTenant(tenant: string, isSuch: (request: RecordDecisionRequest) => boolean): string[];
   delete(name: string): void;
   /** Those whose turn it is, deferred ones last. */
   due(nowMs: number): [string, Spooled][];
@@ -42,10 +42,8 @@ export function spoolEntries(): SpoolEntries {
     },
     get: (name) => byName.get(name)?.entry,
     byRequestId: (tenant, requestId) => byName.get(nameByRequestId.get(`${tenant} ${requestId}`) ?? '')?.entry,
-    ofCustomer: (tenant, customerId) =>
-      [...byName]
-        .filter(([, { entry }]) => entry.tenant === tenant && entry.request.query?.customerId === customerId)
-        .map(([name]) => name),
+    ofTenant: (tenant, isSuch) =>
+      [...byName].filter(([, { entry }]) => entry.tenant === tenant && isSuch(entry.request)).map(([name]) => name),
     delete: (name) => {
       const gone = byName.get(name);
       byName.delete(name);

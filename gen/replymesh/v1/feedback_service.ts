@@ -27,7 +27,10 @@ export interface Feedback {
   resolved?:
     | boolean
     | undefined;
-  /** The right intent, when the first one was wrong. */
+  /**
+   * The right intent, when the first one was wrong: a label of the message's space or `out_of_scope`. `other` where what was said is none of them, or nobody
+   * could tell because inference was away.
+   */
   correctedIntent: string;
   /** When it was given. */
   createTime: Date | undefined;
@@ -45,7 +48,10 @@ export interface SubmitFeedbackRequest {
   resolved?:
     | boolean
     | undefined;
-  /** The right intent, when the first one was wrong. */
+  /**
+   * The right intent, when the first one was wrong: a label of the message's space or `out_of_scope`. Anything else is kept under the customer's key alone,
+   * with what is personal by its form masked, and counts as `other`.
+   */
   correctedIntent: string;
   /** Makes the call safe to repeat (AIP-155). Letters, digits and `._:-`. The header `Idempotency-Key` does the same. */
   requestId: string;
@@ -447,7 +453,7 @@ export const FeedbackServiceDefinition = {
   methods: {
     /**
      * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-     * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+     * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
      */
     submitFeedback: {
       name: "SubmitFeedback",
@@ -463,7 +469,7 @@ export const FeedbackServiceDefinition = {
 export interface FeedbackServiceImplementation<CallContextExt = {}> {
   /**
    * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-   * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   submitFeedback(
     request: SubmitFeedbackRequest,
@@ -474,7 +480,7 @@ export interface FeedbackServiceImplementation<CallContextExt = {}> {
 export interface FeedbackServiceClient<CallOptionsExt = {}> {
   /**
    * Stores feedback on one query. Several people may give some; the same `request_id` stores it once.
-   * Errors: NOT_FOUND (QUERY_NOT_FOUND), INVALID_ARGUMENT (FIELD_VIOLATION).
+   * Errors: NOT_FOUND (QUERY_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), INVALID_ARGUMENT (FIELD_VIOLATION).
    */
   submitFeedback(
     request: DeepPartial<SubmitFeedbackRequest>,

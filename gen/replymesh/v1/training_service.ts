@@ -34,7 +34,7 @@ export interface TrainingRow {
   text: string;
   /** What it is about: a label, or `out_of_scope` for none. */
   label: string;
-  /** Whether the space that is served has the label. Feedback may say what it wants. */
+  /** Whether the space that is served has the label. One that was served before may have had others. */
   labelKnown: boolean;
   /** Whether people have said different things of the message. */
   disputed: boolean;

@@ -1,0 +1,31 @@
+import type { Query } from '../../gen/replymesh/type/v1/decision.js';
+import type { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
+
+/** What the database says of a customer, beside a decision about them. */
+export interface CustomerNow {
+  /** When they were erased last, milliseconds since 1970; null when never. */
+  readonly erased_at: number | null;
+  /** Whether somebody is known by that id now. */
+  readonly has_profile: boolean;
+}
+
+/**
+ * Whether a decision was made from what an erasure has taken: the message came after it, but another instance had the context in memory still.
+ * Whoever is known to a decision and not to the database was erased; so were lines of before the erasure.
+ */
+export function isMadeFromErased(inputs: DecisionInputs | undefined, { erased_at, has_profile }: CustomerNow): boolean {
+  if (!inputs || erased_at === null || has_profile) return false;
+  const { customer, interactions } = inputs;
+  const wasKnown = customer !== undefined && (customer.displayName !== '' || customer.facts.length > 0);
+  return wasKnown || interactions.some(({ createTime }) => createTime !== undefined && createTime.getTime() <= erased_at);
+}
+
+/** The record without what may tell of them: the reply greets by name and quotes facts, the features count their lines. */
+export const withoutErased = (query: Query): Query => ({
+  ...query,
+  decision: query.decision && {
+    ...query.decision,
+    reply: undefined,
+    evidence: query.decision.evidence && { ...query.decision.evidence, features: undefined },
+  },
+});
