@@ -1,6 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
+import type { ContentKey } from './contentKeys.js';
 import { millis } from './store.js';
+
+/** Type of the lines that messages become. Theirs are the mesh's own, and their summary is a label. */
+const MESSAGE = 'QUERY';
+/** What an encrypted summary begins with; the rest is base64. */
+const SEALED = 'sealed:';
+const COLUMN = 'customer_history.summary';
 
 /** A line of a customer's history as `INTERACTION_COLUMNS` reads it. */
 export interface InteractionRow {
@@ -15,10 +22,21 @@ export interface InteractionRow {
 export const INTERACTION_COLUMNS: SQL = sql`
   id, interaction_type as type, summary, resolution_status as status, satisfaction_score as score, ${millis('created_at')} as at`;
 
-export const interactionOf = (row: InteractionRow): Interaction => ({
+/** What another system wrote about the customer, for the column of a line that is no message. */
+export const sealSummary = (key: ContentKey, id: string, summary: string): string =>
+  `${SEALED}${key.seal(COLUMN, id, Buffer.from(summary)).toString('base64')}`;
+
+/** Empty when it is encrypted and its key is gone. */
+function openSummary(key: ContentKey | undefined, { id, type, summary }: InteractionRow): string {
+  if (type === MESSAGE || !summary.startsWith(SEALED)) return summary;
+  return key?.open(COLUMN, id, Buffer.from(summary.slice(SEALED.length), 'base64')).toString() ?? '';
+}
+
+/** @param key the customer's; lines of messages need none */
+export const interactionOf = (row: InteractionRow, key?: ContentKey): Interaction => ({
   id: row.id,
   type: row.type,
-  summary: row.summary,
+  summary: openSummary(key, row),
   resolutionStatus: ResolutionStatus[row.status as keyof typeof ResolutionStatus],
   satisfactionScore: row.score ?? undefined,
   createTime: new Date(row.at),

@@ -17,6 +17,7 @@ import { claimReview } from './claimReview.js';
 import { compareBundles } from './compareBundles.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
+import { createInteraction } from './createInteraction.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
 import { ContextServiceDefinition } from './encodedPage.js';
@@ -26,6 +27,7 @@ import { exportTrainingRows } from './exportTrainingRows.js';
 import type { FeatureStore } from './featureStore.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
+import { getCustomer } from './getCustomer.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
 import { getDriftReport } from './getDriftReport.js';
 import { getModelAgreement } from './getModelAgreement.js';
@@ -50,6 +52,7 @@ import { searchKnowledge } from './searchKnowledge.js';
 import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
+import { updateCustomer } from './updateCustomer.js';
 import { verifyAuditLog } from './verifyAuditLog.js';
 import type { CountedWords } from './wordCounts.js';
 
@@ -122,6 +125,9 @@ export const served = ({
     verifyAuditLog: verifyAuditLog({ store, audit }),
   }),
   serve(CustomerServiceDefinition, {
+    getCustomer: getCustomer({ store, keys }),
+    updateCustomer: updateCustomer({ store, cache, features, keys, audit, now }),
+    createInteraction: createInteraction({ store, cache, features, keys, audit, now }),
     exportCustomer: exportCustomer({ store, keys, audit, now }),
     eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
   }),
