@@ -72,8 +72,16 @@ describe.skipIf(process.env['REPLYMESH_NO_ENVOY'] === '1')('over REST', () => {
     expect((await call('Ring Zoe back at +49 30 901820, or zoe@example.com.')).json).toEqual({ interaction });
     expect((await call('Something else.')).status).toBe(409);
     expect(await featuresOf('cus_new')).toMatchObject({ interactionsTotal: 1, openInteractions: 1 });
+    const { id } = interaction as { id: string };
+    const body = { resolutionStatus: 'RESOLUTION_STATUS_RESOLVED', summary: 'Rang +49 30 901820.' };
+    const changed = await t.rest('PATCH', `/v1/customers/cus_new/interactions/${id}`, body);
+    const line = { ...interaction, ...body, summary: 'Rang {{PHONE_1}}.' };
+    expect(changed).toMatchObject({ status: 200, json: { interaction: line, changed: true } });
+    // The question before is a line too, and waits for a person.
+    const { openInteractions, interactionsTotal } = (await featuresOf('cus_new'))!;
+    expect(interactionsTotal - openInteractions).toBeGreaterThanOrEqual(1);
     const exported = (await t.rest('GET', '/v1/customers/cus_new:export')).json as { interactions: { type: string }[] };
-    expect(exported.interactions.filter(({ type }) => type === 'CALL')).toEqual([interaction]);
+    expect(exported.interactions.filter(({ type }) => type === 'CALL')).toEqual([line]);
   });
 });
 
@@ -138,7 +146,10 @@ describe('the command', () => {
       expect.stringMatching(/^customers\.ndjson:7: "profil" means/),
       '',
     ]);
-    expect([code, stdout]).toEqual([1, 'customers: 2 added, 0 changed, 0 unchanged\ninteractions: 3 added, 0 unchanged\n7 refused\n']);
+    expect([code, stdout]).toEqual([
+      1,
+      'customers: 2 added, 0 changed, 0 unchanged\ninteractions: 3 added, 0 changed, 0 unchanged\n7 refused\n',
+    ]);
     expect(await featuresOf('crm_eve')).toMatchObject({
       tier: CustomerTier.PLUS,
       interactionsTotal: 2,
@@ -152,7 +163,11 @@ describe('the command', () => {
     const again = await replymesh('customer', 'import', 'again.json', '--json');
     expect([again.code, JSON.parse(again.stdout)]).toEqual([
       0,
-      { added: 0, changed: 1, unchanged: 1, interactionsAdded: 0, interactionsUnchanged: 3, refused: [] },
+      {
+        customers: { added: 0, changed: 1, unchanged: 1 },
+        interactions: { added: 0, changed: 0, unchanged: 3 },
+        refused: [],
+      },
     ]);
   });
 
@@ -161,17 +176,26 @@ describe('the command', () => {
     await t.customers.eraseCustomer({ customerId: 'crm_eve' });
     await writeFile(join(work, 'eve.json'), exported.stdout);
     const { code, stderr, stdout } = await replymesh('customer', 'import', 'eve.json');
-    expect([code, stdout]).toEqual([1, 'customers: 1 added, 0 changed, 0 unchanged\ninteractions: 0 added, 0 unchanged\n2 refused\n']);
+    expect([code, stdout]).toEqual([
+      1,
+      'customers: 1 added, 0 changed, 0 unchanged\ninteractions: 0 added, 0 changed, 0 unchanged\n2 refused\n',
+    ]);
     expect(stderr).toMatch(/Lines of messages.*: 1\..*eve\.json:1: interactions\[\d\] "int_\S+": Customer "crm_eve" was erased at /s);
     const { interactions } = await t.customers.exportCustomer({ customerId: 'crm_eve' });
     expect(interactions).toEqual([]);
-    const status = { summary: 'x', resolutionStatus: 'RESOLUTION_STATUS_RESOLVED' };
-    await file('ndjson', [{ profile: { id: 'crm_gil' }, interactions: [{ id: '1', type: 'CALL' }] }]);
-    await replymesh('customer', 'import', 'ndjson');
-    await file('ndjson', [{ profile: { id: 'crm_gil' }, interactions: [{ id: '1', type: 'CALL', ...status }] }]);
-    expect((await replymesh('customer', 'import', 'ndjson')).stderr).toMatch(/^ndjson:1: interactions\[0\] "1": it was imported before/);
-    const gil = await t.customers.exportCustomer({ customerId: 'crm_gil' });
-    expect(gil.interactions).toMatchObject([{ resolutionStatus: ResolutionStatus.UNSPECIFIED }]);
+  });
+
+  it('changes a line that the other system names and says something else of by now', async () => {
+    const gil = (interactions: object[]) => file('gil', [{ profile: { id: 'crm_gil' }, interactions }]);
+    await gil([{ id: '1', type: 'CALL', resolutionStatus: 'RESOLUTION_STATUS_OPEN' }, { type: 'VISIT' }]);
+    expect((await replymesh('customer', 'import', 'gil')).stdout).toContain('interactions: 2 added, 0 changed, 0 unchanged');
+    await gil([{ id: '1', type: 'CALL', resolutionStatus: 'RESOLUTION_STATUS_RESOLVED', satisfactionScore: 2 }, { type: 'VISIT' }]);
+    for (const told of ['0 added, 1 changed, 1 unchanged', '0 added, 0 changed, 2 unchanged'])
+      expect((await replymesh('customer', 'import', 'gil')).stdout).toContain(`interactions: ${told}\n0 refused`);
+    const { interactions } = await t.customers.exportCustomer({ customerId: 'crm_gil' });
+    expect(interactions.filter(({ type }) => type === 'CALL')).toMatchObject([
+      { resolutionStatus: ResolutionStatus.RESOLVED, satisfactionScore: 2 },
+    ]);
   });
 
   it('fails for a file that is not there', async () => {

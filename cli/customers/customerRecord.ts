@@ -7,6 +7,8 @@ import { messageType } from '../../lib/contract.js';
 export interface Line {
   readonly interaction: Interaction;
   readonly requestId: string;
+  /** Whether the other system has an id for it, so that it stays the same one when it changes. */
+  readonly isNamed: boolean;
   /** How a person finds it in the record. */
   readonly name: string;
 }
@@ -59,7 +61,7 @@ function lineOf(customerId: string, json: JsonValue, place: string): Line | stri
     const digest = createHash('sha256')
       .update(JSON.stringify([customerId, ...same]))
       .digest('hex');
-    return { interaction, requestId: `import_${digest}`, name: id === '' ? place : `${place} "${id}"` };
+    return { interaction, requestId: `import_${digest}`, isNamed: id !== '', name: id === '' ? place : `${place} "${id}"` };
   } catch (error) {
     return `${place}: ${(error as Error).message}`;
   }

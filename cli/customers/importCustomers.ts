@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Client, ClientError, Status } from 'nice-grpc';
+import { RichClientError } from 'nice-grpc-error-details';
 import pMap from 'p-map';
 import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import type { Environment } from '../../lib/config.js';
@@ -22,14 +23,23 @@ interface Refusal {
 }
 type Placed = CustomerRecord & { readonly line: number };
 
+interface Counts {
+  added: number;
+  changed: number;
+  unchanged: number;
+}
+const NONE: Counts = { added: 0, changed: 0, unchanged: 0 };
+
 const CONCURRENCY = 8;
 /** A profile is replaced as a whole, so that what is gone in the other system goes here. */
 const ALL_FIELDS = ['display_name', 'tier', 'language', 'facts'];
+/** What becomes of a matter; its type and time stay. */
+const CHANGING_FIELDS = ['summary', 'resolution_status', 'satisfaction_score'];
 
 /** Imports customers of a file into a running mesh. @returns 1 when something was refused, else 0 */
 export async function importCustomers(file: string, { json }: ImportOptions, env: Environment, signal: AbortSignal): Promise<number> {
   const { records, refusals } = readRecords(await textOf(file));
-  const counts = { added: 0, changed: 0, unchanged: 0, interactionsAdded: 0, interactionsUnchanged: 0 };
+  const [customerCounts, lineCounts] = [{ ...NONE }, { ...NONE }];
   const bar = progressBar('importing', records.length);
   let done = 0;
   const store = async (customers: Customers, record: Placed): Promise<void> => {
@@ -38,10 +48,10 @@ export async function importCustomers(file: string, { json }: ImportOptions, env
     const stored = await customers
       .updateCustomer({ customer: profile, updateMask: ALL_FIELDS, allowMissing: true }, { signal })
       .catch((error: unknown) => refuse('', error));
-    if (stored) counts[stored.created ? 'added' : stored.changed ? 'changed' : 'unchanged'] += 1;
+    if (stored) customerCounts[stored.created ? 'added' : stored.changed ? 'changed' : 'unchanged'] += 1;
     for (const one of stored ? lines : []) {
-      const made = await addLine(customers, profile.id, one, signal).catch((error: unknown) => refuse(`${one.name}: `, error));
-      if (made) counts[made.created ? 'interactionsAdded' : 'interactionsUnchanged'] += 1;
+      const became = await storeLine(customers, profile.id, one, signal).catch((error: unknown) => refuse(`${one.name}: `, error));
+      if (became) lineCounts[became] += 1;
     }
     done += 1;
     bar.increment(1);
@@ -60,14 +70,38 @@ export async function importCustomers(file: string, { json }: ImportOptions, env
   if (messages > 0) process.stderr.write(`Lines of messages, which the mesh records itself, are left out: ${messages}.\n`);
   refusals.sort((a, b) => a.line - b.line);
   for (const { line, problem } of refusals) process.stderr.write(printable(`${file}:${line}: ${problem}\n`));
-  process.stdout.write(json ? `${JSON.stringify({ ...counts, refused: refusals })}\n` : shown(counts, refusals.length));
+  const told = { customers: customerCounts, interactions: lineCounts };
+  process.stdout.write(json ? `${JSON.stringify({ ...told, refused: refusals })}\n` : shown(told, refusals.length));
   return refusals.length > 0 ? 1 : 0;
 }
 
 type Customers = Client<CustomerServiceDefinition>;
 
-const addLine = (customers: Customers, customerId: string, { interaction, requestId }: Line, signal: AbortSignal) =>
-  customers.createInteraction({ customerId, interaction: { ...interaction, id: '' }, requestId }, { signal });
+/** Adds a line, or changes it where it was imported before and the other system says something else by now. */
+async function storeLine(customers: Customers, customerId: string, line: Line, signal: AbortSignal): Promise<keyof Counts> {
+  const { requestId, isNamed } = line;
+  try {
+    const { created } = await customers.createInteraction(
+      { customerId, interaction: { ...line.interaction, id: '' }, requestId },
+      { signal },
+    );
+    return created ? 'added' : 'unchanged';
+  } catch (error) {
+    const id = standingIn(error);
+    if (id === undefined) throw error;
+    // It is the same one by what it says: somebody has changed it here since.
+    if (!isNamed) return 'unchanged';
+    const interaction = { ...line.interaction, id };
+    const { changed } = await customers.updateInteraction({ customerId, interaction, updateMask: CHANGING_FIELDS }, { signal });
+    return changed ? 'changed' : 'unchanged';
+  }
+}
+
+/** The line that a request id has added before, when that is what is wrong. */
+const standingIn = (error: unknown): string | undefined =>
+  error instanceof RichClientError
+    ? error.extra.flatMap((d) => (d.$type === 'google.rpc.ResourceInfo' ? [d.resourceName] : []))[0]
+    : undefined;
 
 const textOf = (file: string): Promise<string> =>
   readFile(file, 'utf8').then(
@@ -101,12 +135,11 @@ function readRecords(text: string): { records: Placed[]; refusals: Refusal[] } {
 function refusalOf(error: unknown): string {
   const OF_ONE: readonly Status[] = [Status.INVALID_ARGUMENT, Status.ALREADY_EXISTS, Status.FAILED_PRECONDITION];
   if (!(error instanceof ClientError) || !OF_ONE.includes(error.code)) throw error;
-  const { message, reason, violations } = statusOfError(error);
-  if (reason === 'REQUEST_ID_REUSED') return 'it was imported before and said something else. Give what happened since an id of its own.';
+  const { message, violations } = statusOfError(error);
   return violations.length > 0 ? violations.map(({ field, description }) => `${field}: ${description}`).join('; ') : message;
 }
 
-const shown = (counts: Readonly<Record<string, number>>, refused: number): string =>
-  `customers: ${counts['added']} added, ${counts['changed']} changed, ${counts['unchanged']} unchanged\n` +
-  `interactions: ${counts['interactionsAdded']} added, ${counts['interactionsUnchanged']} unchanged\n` +
-  `${refused} refused\n`;
+const shown = (told: Readonly<Record<string, Counts>>, refused: number): string =>
+  `${Object.entries(told)
+    .map(([what, { added, changed, unchanged }]) => `${what}: ${added} added, ${changed} changed, ${unchanged} unchanged\n`)
+    .join('')}${refused} refused\n`;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
+import { ResourceInfo } from 'nice-grpc-error-details';
 import { v5 as uuidv5, v7 as uuidv7 } from 'uuid';
 import { Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import type { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
@@ -13,9 +13,9 @@ import type { ContentKeys } from './contentKeys.js';
 import { changeVersion } from './customerVersions.js';
 import { requireNotErasedSince } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
-import { INTERACTION_COLUMNS, type InteractionRow, interactionOf, sealSummary } from './interactionRow.js';
+import { auditedOf, readInteraction, sealSummary } from './interactionRow.js';
 import { noteChange } from './noteChange.js';
-import { rowsOf, type Store, type Transaction } from './store.js';
+import type { Store, Transaction } from './store.js';
 
 interface Parts {
   readonly store: Store;
@@ -49,23 +49,18 @@ export const createInteraction = (parts: Parts): Handler<CustomerServiceDefiniti
     const { tenant, subject: actor } = call.principal;
     const { stored, change } = await store.alone(call, async (tx): Promise<{ stored: Interaction; change?: Change }> => {
       const log = await audit.open(tx, tenant);
-      const held = await readLine(tx, keys, tenant, line.id);
+      const held = await readInteraction(tx, keys, tenant, line.id);
       if (held) {
-        const isSame = held.customerId === customerId && isRepeated(held.line, given);
-        return isSame ? { stored: held.line } : fail('REQUEST_ID_REUSED', { request_id: requestId });
+        const isTheirs = held.customerId === customerId;
+        if (isTheirs && isRepeated(held.line, given)) return { stored: held.line };
+        return fail('REQUEST_ID_REUSED', { request_id: requestId }, isTheirs ? [standing(line.id)] : []);
       }
       await requireNotErasedSince(tx, customerId, createTime < cameAt ? createTime : cameAt);
       const at = now();
       const key = (await keys.forWriting(tx, tenant, [customerId])).get(customerId)!;
       const summary = sealSummary(key, line.id, line.summary);
       await insertLine(tx, tenant, customerId, { ...line, summary });
-      // By the hash of what is stored the log vouches for the line; once the key is gone, it says nothing of the words.
-      const detail = {
-        type: line.type,
-        resolution_status: ResolutionStatus[line.resolutionStatus],
-        summary_sha256: createHash('sha256').update(summary).digest('hex'),
-      };
-      await log.append([{ at, actor, action: 'interaction.created', subject: line.id, detail }]);
+      await log.append([{ at, actor, action: 'interaction.created', subject: line.id, detail: auditedOf(line, summary) }]);
       const versions = await changeVersion(tx, tenant, customerId, at);
       return { stored: line, change: { customerId, ...versions, apply: (history) => withLines(history, [line], at) } };
     });
@@ -74,20 +69,8 @@ export const createInteraction = (parts: Parts): Handler<CustomerServiceDefiniti
   };
 };
 
-async function readLine(
-  tx: Transaction,
-  keys: ContentKeys,
-  tenant: string,
-  id: string,
-): Promise<{ readonly customerId: string; readonly line: Interaction } | undefined> {
-  const [row] = await rowsOf<InteractionRow & { customer_id: string; wrapped_key: Uint8Array | null }>(
-    tx,
-    sql`
-      select customer_id, ${INTERACTION_COLUMNS}, (select k.wrapped_key from customer_keys k where k.customer_id = h.customer_id) as wrapped_key
-      from customer_history h where id = ${id}`,
-  );
-  return row && { customerId: row.customer_id, line: interactionOf(row, keys.read(tenant, row.customer_id, row.wrapped_key)) };
-}
+/** Names the line that stands, so that the caller can change that one. */
+const standing = (id: string) => ResourceInfo.fromPartial({ resourceType: 'replymesh.type.v1.Interaction', resourceName: id });
 
 /** Whether this is what was stored. Without a time it was stored with that of its first call. */
 const isRepeated = (held: Interaction, given: Interaction): boolean =>

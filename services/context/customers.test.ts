@@ -164,6 +164,46 @@ describe.each(storeKinds)('a customer whom another system tells of, on %s,', (ki
     expect((await mesh.audit.verifyAuditLog({}, t.as)).fault).toBeUndefined();
   });
 
+  it('has lines that are changed field by field, and counted so; what was escalated stays so', async () => {
+    const t = newTenant();
+    const change = (interaction: DeepPartial<Interaction>, updateMask?: string[], customerId = ADA.id) =>
+      mesh.customers.updateInteraction({ customerId, interaction, ...(updateMask && { updateMask }) }, t.as);
+    const { interaction: open } = await happen(t, { resolutionStatus: ResolutionStatus.OPEN });
+    const id = open!.id;
+    const { interaction: escalated } = await happen(t, { resolutionStatus: ResolutionStatus.ESCALATED });
+    expect(await contextOf(t)).toMatchObject({ features: { openInteractions: 1, escalationsTotal: 1, meanSatisfaction: 0 } });
+    const resolved = { resolutionStatus: ResolutionStatus.RESOLVED, satisfactionScore: 4 };
+    expect(await change({ id, ...resolved })).toEqual({ interaction: { ...open, ...resolved }, changed: true });
+    expect(await change({ id, ...resolved })).toEqual({ interaction: { ...open, ...resolved }, changed: false });
+    expect((await change({ id: escalated!.id, ...resolved })).interaction).toEqual({ ...escalated, satisfactionScore: 4 });
+    expect(await contextOf(t)).toMatchObject({ features: { openInteractions: 0, escalationsTotal: 1, meanSatisfaction: 4 } });
+    expect((await mesh.features.read(t.tenant, ADA.id))?.history).toMatchObject({ open: 0, escalations: 1, scores: 2, scoreSum: 8 });
+    const other = { id, summary: 'another', resolutionStatus: ResolutionStatus.OPEN };
+    expect((await change(other, ['summary', 'satisfaction_score'])).interaction).toEqual({
+      ...{ ...open, ...resolved, summary: 'another', satisfactionScore: undefined },
+    });
+    expect((await contextOf(t)).interactions.find((line) => line.id === id)?.summary).toBe('another');
+    expect(await stored(t)).not.toContain('another');
+    const { records } = await mesh.audit.listAuditRecords({ subject: id }, t.as);
+    expect(records.map(({ action, detail }) => [action, detail['fields']])).toEqual([
+      ['interaction.changed', 'summary, satisfaction_score'],
+      ['interaction.changed', 'resolution_status, satisfaction_score'],
+      ['interaction.created', undefined],
+    ]);
+    const query = aQuery({ customerId: ADA.id, id: `qry_${id.slice(4)}` });
+    await mesh.context.recordDecision({ query, fingerprint: '' }, t.as);
+    for (const [line, mask] of [[{ id: query.id, summary: 'x' }], [{ id: '' }], [{ id, satisfactionScore: 7 }], [other, ['type']]] as const)
+      expect(await reasonOf(change(line, mask && [...mask]))).toBe('FIELD_VIOLATION');
+    expect(await reasonOf(change(other, undefined, 'another'))).toBe('INTERACTION_NOT_FOUND');
+    expect(await reasonOf(mesh.customers.updateInteraction({ customerId: ADA.id, interaction: other }, newTenant().as))).toBe(
+      'INTERACTION_NOT_FOUND',
+    );
+    pass();
+    await mesh.customers.eraseCustomer({ customerId: ADA.id }, t.as);
+    expect(await reasonOf(change(other))).toBe('INTERACTION_NOT_FOUND');
+    expect(await contextOf(t)).toMatchObject({ known: false, interactions: [] });
+  });
+
   it('is stored encrypted, and told in full by an export', async () => {
     const t = newTenant();
     await know(t);

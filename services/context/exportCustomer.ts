@@ -99,7 +99,7 @@ async function readHistory(
   const last = page.at(-1);
   const ids = sql.join([sql`null`, ...page.map(({ id }) => sql`${id}`)], sql`, `);
   return {
-    auditRecords: await readAudited(tx, sql`subject in (${ids}) and action = 'interaction.created'`),
+    auditRecords: await readAudited(tx, sql`subject in (${ids}) and action like 'interaction.%'`),
     interactions: page.map((line) => interactionOf(line, keys.read(tenant, customerId, line.wrapped_key))),
     next: last && rows.length > limit ? { list: 'history', after: [last.at, last.id] } : { list: 'queries', after: undefined },
   };

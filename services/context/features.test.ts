@@ -63,6 +63,12 @@ const steps = fc.oneof(
     requestId: fc.constantFrom('', '', 'r-1'),
   }),
   fc.record({
+    do: fc.constant('become' as const),
+    which: fc.nat(),
+    status: fc.constantFrom(ResolutionStatus.OPEN, ResolutionStatus.RESOLVED, ResolutionStatus.ESCALATED),
+    score: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+  }),
+  fc.record({
     do: fc.constant('know' as const),
     customer: customers,
     tier: fc.constantFrom(CustomerTier.STANDARD, CustomerTier.PLUS, CustomerTier.PREMIUM),
@@ -105,6 +111,7 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
       fc.asyncProperty(fc.array(steps, { minLength: 1, maxLength: 12 }), async (sequence) => {
         const t = newTenant();
         const asked: string[] = [];
+        const happened: { customerId: string; id: string }[] = [];
         const tiers = new Map<string, CustomerTier>();
         const ask = async (customerId: string, action: Action, daysAgo: number) => {
           const query = aQuery({ customerId, action, createTime: new Date(mesh.clock.now.getTime() - daysAgo * DAY_MS) });
@@ -123,8 +130,19 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
             const { customer: customerId, status: resolutionStatus, score: satisfactionScore, daysAgo, requestId } = step;
             const createTime = new Date(mesh.clock.now.getTime() - daysAgo * DAY_MS);
             const interaction = { type: 'CALL', summary: 'said hello', resolutionStatus, satisfactionScore, createTime };
-            const outcome = await reasonOf(mesh.customers.createInteraction({ customerId, interaction, requestId }, t.as));
-            expect(['it succeeded', 'REQUEST_ID_REUSED', 'CUSTOMER_ERASED']).toContain(outcome);
+            const call = mesh.customers.createInteraction({ customerId, interaction, requestId }, t.as);
+            expect(['it succeeded', 'REQUEST_ID_REUSED', 'CUSTOMER_ERASED']).toContain(await reasonOf(call));
+            const id = await call.then(
+              (made) => made.interaction?.id,
+              () => undefined,
+            );
+            if (id !== undefined) happened.push({ customerId, id });
+          }
+          if (step.do === 'become' && happened.length > 0) {
+            const { customerId, id } = happened[step.which % happened.length]!;
+            const interaction = { id, resolutionStatus: step.status, satisfactionScore: step.score };
+            const outcome = await reasonOf(mesh.customers.updateInteraction({ customerId, interaction }, t.as));
+            expect(['it succeeded', 'INTERACTION_NOT_FOUND']).toContain(outcome);
           }
           if (step.do === 'know') {
             const customer = { id: step.customer, tier: step.tier };

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { type SQL, sql } from 'drizzle-orm';
 import { type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
-import type { ContentKey } from './contentKeys.js';
-import { millis } from './store.js';
+import type { ContentKey, ContentKeys } from './contentKeys.js';
+import { millis, rowsOf, type Transaction } from './store.js';
 
 /** Type of the lines that messages become. Theirs are the mesh's own, and their summary is a label. */
 const MESSAGE = 'QUERY';
@@ -40,4 +41,27 @@ export const interactionOf = (row: InteractionRow, key?: ContentKey): Interactio
   resolutionStatus: ResolutionStatus[row.status as keyof typeof ResolutionStatus],
   satisfactionScore: row.score ?? undefined,
   createTime: new Date(row.at),
+});
+
+/** A line of a history by its id, and whose it is. */
+export async function readInteraction(
+  tx: Transaction,
+  keys: ContentKeys,
+  tenant: string,
+  id: string,
+): Promise<{ readonly customerId: string; readonly line: Interaction } | undefined> {
+  const [row] = await rowsOf<InteractionRow & { customer_id: string; wrapped_key: Uint8Array | null }>(
+    tx,
+    sql`
+      select customer_id, ${INTERACTION_COLUMNS}, (select k.wrapped_key from customer_keys k where k.customer_id = h.customer_id) as wrapped_key
+      from customer_history h where id = ${id}`,
+  );
+  return row && { customerId: row.customer_id, line: interactionOf(row, keys.read(tenant, row.customer_id, row.wrapped_key)) };
+}
+
+/** What the audit log says of a line that another system brought. By the hash of what is stored it vouches for the summary; once the key is gone, it says nothing of the words. */
+export const auditedOf = ({ type, resolutionStatus }: Interaction, sealedSummary: string) => ({
+  type,
+  resolution_status: ResolutionStatus[resolutionStatus],
+  summary_sha256: createHash('sha256').update(sealedSummary).digest('hex'),
 });

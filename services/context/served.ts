@@ -53,6 +53,7 @@ import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
 import { updateCustomer } from './updateCustomer.js';
+import { updateInteraction } from './updateInteraction.js';
 import { verifyAuditLog } from './verifyAuditLog.js';
 import type { CountedWords } from './wordCounts.js';
 
@@ -128,6 +129,7 @@ export const served = ({
     getCustomer: getCustomer({ store, keys }),
     updateCustomer: updateCustomer({ store, cache, features, keys, audit, now }),
     createInteraction: createInteraction({ store, cache, features, keys, audit, now }),
+    updateInteraction: updateInteraction({ store, cache, features, keys, audit, now }),
     exportCustomer: exportCustomer({ store, keys, audit, now }),
     eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
   }),

@@ -22,7 +22,11 @@ export const passedOn = (to: Connections, spool: Spool): Served[] => [
   forward(ReviewServiceDefinition, to.reviews.client, { resolveReview: maskEditedReply }),
   forward(TrainingServiceDefinition, to.training.client),
   forward(AuditServiceDefinition, to.audit.client),
-  forward(CustomerServiceDefinition, to.customers.client, { createInteraction: maskSummary, eraseCustomer: eraseSpooled(spool) }),
+  forward(CustomerServiceDefinition, to.customers.client, {
+    createInteraction: maskSummary,
+    updateInteraction: maskSummary,
+    eraseCustomer: eraseSpooled(spool),
+  }),
   forward(AnalyticsServiceDefinition, to.analytics.client),
   forward(ModelMonitoringServiceDefinition, to.monitoring.client),
   forward(ModelServiceDefinition, to.models.client),

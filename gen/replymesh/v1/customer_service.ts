@@ -70,8 +70,8 @@ export interface CreateInteractionRequest {
     | Interaction
     | undefined;
   /**
-   * Makes the call safe to repeat (AIP-155), for as long as the line is kept: with the same id the first line comes back and nothing is added.
-   * Letters, digits and `._:-`. The header `Idempotency-Key` does the same.
+   * Makes the call safe to repeat (AIP-155), for as long as the line is kept: with the same id the first line comes back and nothing is added; where the line
+   * is another one by now, REQUEST_ID_REUSED names it in `ResourceInfo`. Letters, digits and `._:-`. The header `Idempotency-Key` does the same.
    */
   requestId: string;
 }
@@ -84,6 +84,28 @@ export interface CreateInteractionResponse {
     | undefined;
   /** False when the request id had added it before. */
   created: boolean;
+}
+
+/** Request of UpdateInteraction. */
+export interface UpdateInteractionRequest {
+  /** The customer. */
+  customerId: string;
+  /** The line with its id and the changed fields. */
+  interaction:
+    | Interaction
+    | undefined;
+  /** Fields to change: `summary`, `resolution_status`, `satisfaction_score`. All that are set when absent. Unknown paths are refused by the server. */
+  updateMask: string[] | undefined;
+}
+
+/** Answer of UpdateInteraction. */
+export interface UpdateInteractionResponse {
+  /** The line as stored. */
+  interaction:
+    | Interaction
+    | undefined;
+  /** Whether it is another one than before. */
+  changed: boolean;
 }
 
 /** Request of ExportCustomer. */
@@ -746,6 +768,204 @@ export const CreateInteractionResponse: MessageFns<CreateInteractionResponse> = 
       ? Interaction.fromPartial(object.interaction)
       : undefined;
     message.created = object.created ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateInteractionRequest(): UpdateInteractionRequest {
+  return { customerId: "", interaction: undefined, updateMask: undefined };
+}
+
+export const UpdateInteractionRequest: MessageFns<UpdateInteractionRequest> = {
+  encode(message: UpdateInteractionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customerId !== "") {
+      writer.uint32(10).string(message.customerId);
+    }
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(18).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInteractionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInteractionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInteractionRequest {
+    return {
+      customerId: isSet(object.customerId)
+        ? globalThis.String(object.customerId)
+        : isSet(object.customer_id)
+        ? globalThis.String(object.customer_id)
+        : "",
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+    };
+  },
+
+  toJSON(message: UpdateInteractionRequest): unknown {
+    const obj: any = {};
+    if (message.customerId !== "") {
+      obj.customerId = message.customerId;
+    }
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInteractionRequest>): UpdateInteractionRequest {
+    return UpdateInteractionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInteractionRequest>): UpdateInteractionRequest {
+    const message = createBaseUpdateInteractionRequest();
+    message.customerId = object.customerId ?? "";
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateInteractionResponse(): UpdateInteractionResponse {
+  return { interaction: undefined, changed: false };
+}
+
+export const UpdateInteractionResponse: MessageFns<UpdateInteractionResponse> = {
+  encode(message: UpdateInteractionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(10).fork()).join();
+    }
+    if (message.changed !== false) {
+      writer.uint32(16).bool(message.changed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInteractionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInteractionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInteractionResponse {
+    return {
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      changed: isSet(object.changed) ? globalThis.Boolean(object.changed) : false,
+    };
+  },
+
+  toJSON(message: UpdateInteractionResponse): unknown {
+    const obj: any = {};
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.changed !== false) {
+      obj.changed = message.changed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInteractionResponse>): UpdateInteractionResponse {
+    return UpdateInteractionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInteractionResponse>): UpdateInteractionResponse {
+    const message = createBaseUpdateInteractionResponse();
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.changed = object.changed ?? false;
     return message;
   },
 };
@@ -1867,6 +2087,19 @@ export const CustomerServiceDefinition = {
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
+     * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+     * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+     */
+    updateInteraction: {
+      name: "UpdateInteraction",
+      requestType: UpdateInteractionRequest as typeof UpdateInteractionRequest,
+      requestStream: false,
+      responseType: UpdateInteractionResponse as typeof UpdateInteractionResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
      * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
      * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, PAGE_TOKEN_INVALID).
@@ -1923,6 +2156,15 @@ export interface CustomerServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<CreateInteractionResponse>>;
   /**
+   * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+   * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+   */
+  updateInteraction(
+    request: UpdateInteractionRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<UpdateInteractionResponse>>;
+  /**
    * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
    * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, PAGE_TOKEN_INVALID).
@@ -1969,6 +2211,15 @@ export interface CustomerServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<CreateInteractionRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<CreateInteractionResponse>;
+  /**
+   * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+   * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+   */
+  updateInteraction(
+    request: DeepPartial<UpdateInteractionRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<UpdateInteractionResponse>;
   /**
    * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
    * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.

@@ -90,6 +90,8 @@ export enum ErrorReason {
   CUSTOMER_NOT_FOUND = 44,
   /** CUSTOMER_ERASED - The customer was erased since that happened, so that it is not stored. */
   CUSTOMER_ERASED = 45,
+  /** INTERACTION_NOT_FOUND - The customer's history has no such line of another system. */
+  INTERACTION_NOT_FOUND = 46,
   /**
    * LANGUAGE_MODEL_FAILED - Never given: approved wording stands in for a language model that fails.
    *
@@ -217,6 +219,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 45:
     case "ERROR_REASON_CUSTOMER_ERASED":
       return ErrorReason.CUSTOMER_ERASED;
+    case 46:
+    case "ERROR_REASON_INTERACTION_NOT_FOUND":
+      return ErrorReason.INTERACTION_NOT_FOUND;
     case 50:
     case "ERROR_REASON_LANGUAGE_MODEL_FAILED":
       return ErrorReason.LANGUAGE_MODEL_FAILED;
@@ -305,6 +310,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CUSTOMER_NOT_FOUND";
     case ErrorReason.CUSTOMER_ERASED:
       return "ERROR_REASON_CUSTOMER_ERASED";
+    case ErrorReason.INTERACTION_NOT_FOUND:
+      return "ERROR_REASON_INTERACTION_NOT_FOUND";
     case ErrorReason.LANGUAGE_MODEL_FAILED:
       return "ERROR_REASON_LANGUAGE_MODEL_FAILED";
     default:
