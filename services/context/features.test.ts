@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BehaviouralFeatures, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
+import { noHistory } from './behaviour.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
+import type { FeatureStore } from './featureStore.js';
 import { forgetOld } from './queryPartitions.js';
 import { millis, rowsOf, type Store } from './store.js';
 import { tcpProxy } from './tcpProxy.fixture.js';
@@ -36,6 +38,12 @@ async function counted(
     meanSatisfaction: scores.length === 0 ? 0 : scores.reduce((sum, score) => sum + score) / scores.length,
     tier: tiers.get(customerId) ?? CustomerTier.UNSPECIFIED,
   };
+}
+
+/** Redis knows nothing until it is connected. */
+async function isConnected(features: FeatureStore): Promise<boolean> {
+  await features.keep('ready', 'c', { version: 1, countedAtMs: START.getTime(), history: noHistory });
+  return (await features.read('ready', 'c')) !== undefined;
 }
 
 const customers = fc.constantFrom('c-1', 'c-2');
@@ -84,14 +92,7 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
   beforeAll(async () => {
     store = await openTestStore(kind);
     mesh = await startContext(store, { redisUrl, featuresTtlMs: 1000 * DAY_MS });
-    await until(async () => {
-      await mesh.features.keep('ready', 'c', {
-        version: 1,
-        countedAtMs: START.getTime(),
-        history: { total: 0, escalations: 0, open: 0, scores: 0, scoreSum: 0, lastAt: null, recent: [] },
-      });
-      return (await mesh.features.read('ready', 'c')) !== undefined;
-    });
+    await until(() => isConnected(mesh.features));
   });
   afterAll(async () => {
     await mesh.close();
@@ -219,6 +220,7 @@ describe.runIf(process.env['REDIS_URL'])('a Redis that goes and comes back', () 
     const ask = () => mesh.context.recordDecision({ query: aQuery({ customerId: 'c-1' }), fingerprint: '' }, t.as);
     const isKept = async () => (await mesh.features.read(t.tenant, 'c-1')) !== undefined;
     try {
+      await until(() => isConnected(mesh.features));
       await ask();
       await until(async () => (await total()) === 1 && (await isKept()));
       const inRedis = await mesh.features.read(t.tenant, 'c-1');
