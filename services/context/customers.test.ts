@@ -257,6 +257,26 @@ describe.each(storeKinds)('a customer whom another system tells of, on %s,', (ki
     expect((await mesh.audit.verifyAuditLog({}, t.as)).fault).toBeUndefined();
   });
 
+  it('never meets an erasure half-way, whichever instance writes: what is stored can be read, and is counted', async () => {
+    const t = newTenant();
+    const other = await startContext(store);
+    const calls = Array.from({ length: 60 }, (_, i) => {
+      other.clock.now = pass(1);
+      const { customers } = i % 2 ? mesh : other;
+      if (i % 10 === 9) return reasonOf(customers.eraseCustomer({ customerId: ADA.id }, t.as));
+      if (i % 3 === 0)
+        return reasonOf(customers.updateCustomer({ customer: { ...ADA, displayName: `Ada ${i}` }, allowMissing: true }, t.as));
+      return reasonOf(customers.createInteraction({ customerId: ADA.id, interaction: { type: 'CALL', summary: MARK } }, t.as));
+    });
+    expect((await Promise.all(calls)).filter((outcome) => outcome !== 'it succeeded' && outcome !== 'CUSTOMER_ERASED')).toEqual([]);
+    await other.close();
+    const [{ profile, interactions }, { features }] = [await wholeExport(t), await contextOf(t)];
+    expect(features?.interactionsTotal).toBe(interactions.length);
+    expect(interactions.every(({ summary }) => summary === MARK)).toBe(true);
+    if (profile) expect(profile).toMatchObject({ facts: ADA.facts });
+    expect((await mesh.audit.verifyAuditLog({}, t.as)).fault).toBeUndefined();
+  });
+
   it("is nobody else's: another tenant neither sees nor changes it", async () => {
     const [t, other] = [newTenant(), newTenant()];
     await know(t);
