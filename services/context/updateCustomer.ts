@@ -31,6 +31,8 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ['facts', 'facts'],
 ]);
 
+const NOTHING = CustomerProfile.fromPartial({});
+
 interface Stored {
   readonly customer: CustomerProfile;
   readonly created: boolean;
@@ -44,7 +46,7 @@ export const updateCustomer = (parts: Parts): Handler<CustomerServiceDefinition,
     // When it came: its turn may be after an erasure that it came before.
     const cameAt = now();
     const { tenant, subject: actor } = call.principal;
-    const profile = given ?? CustomerProfile.fromPartial({});
+    const profile = given ?? NOTHING;
     const { id } = profile;
     const named = namedIn(updateMask, profile);
     const { customer, created, change } = await store.alone(call, async (tx): Promise<Stored> => {
@@ -57,7 +59,7 @@ export const updateCustomer = (parts: Parts): Handler<CustomerServiceDefinition,
       const at = now();
       const key = (await keys.forWriting(tx, tenant, [id])).get(id)!;
       await writeProfile(tx, key, tenant, after, at);
-      const fields = [...FIELDS].flatMap(([name, field]) => (isSame(before?.[field], after[field]) ? [] : [name])).join(', ');
+      const fields = [...FIELDS].flatMap(([name, field]) => (isSame((before ?? NOTHING)[field], after[field]) ? [] : [name])).join(', ');
       await log.append([{ at, actor, action: before ? 'customer.changed' : 'customer.created', subject: id, detail: { fields } }]);
       const versions = await changeVersion(tx, tenant, id, at);
       // The lines stay as they are. The version tells whoever has the old profile that it is old.
