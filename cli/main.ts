@@ -6,6 +6,7 @@ import { ask } from './ask.js';
 import { listAudit, verifyAudit } from './audit.js';
 import { address, count, durationMs, httpUrl, instant, languageTag, ttl } from './commandArguments.js';
 import { eraseCustomer, exportCustomer } from './customer.js';
+import { importCustomers } from './customers/importCustomers.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
@@ -118,11 +119,20 @@ knowledge
 
 const customer = command(
   'customer',
-  'export or erase what is held about a customer',
-  'Gives everything that a mesh on this machine holds about one customer, or erases it with a receipt.',
+  'import, export or erase what is held about customers',
+  'Brings customers of another system into a mesh on this machine, gives everything that it holds about one, or erases it with a receipt.',
+  'customer import customers.ndjson',
   'customer export cus_ada > cus_ada.json',
   'customer erase cus_ada --yes',
 );
+customer
+  .command('import')
+  .description(
+    'store profiles, and add what happened with them; what is refused is told with file and line, and importing twice adds nothing',
+  )
+  .argument('<file>', 'NDJSON or a JSON array of {"profile": …, "interactions": [ … ]}')
+  .option('--json', 'print the counts and what was refused as one JSON document')
+  .action((file: string, options) => finishClosing((signal) => importCustomers(file, options, env, signal)));
 customer
   .command('export')
   .description('print it as one JSON document')

@@ -18,6 +18,7 @@ import { claimReview } from './claimReview.js';
 import { compareBundles } from './compareBundles.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
+import { createInteraction } from './createInteraction.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
 import { ContextServiceDefinition } from './encodedPage.js';
@@ -27,6 +28,7 @@ import { exportTrainingRows } from './exportTrainingRows.js';
 import type { FeatureStore } from './featureStore.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
+import { getCustomer } from './getCustomer.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
 import { getDriftReport } from './getDriftReport.js';
 import { getModelAgreement } from './getModelAgreement.js';
@@ -51,6 +53,8 @@ import { searchKnowledge } from './searchKnowledge.js';
 import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
+import { updateCustomer } from './updateCustomer.js';
+import { updateInteraction } from './updateInteraction.js';
 import { verifyAuditLog } from './verifyAuditLog.js';
 import type { CountedWords } from './wordCounts.js';
 
@@ -129,6 +133,10 @@ export const served = ({
     verifyAuditLog: verifyAuditLog({ store, audit }),
   }),
   serve(CustomerServiceDefinition, {
+    getCustomer: getCustomer({ store, keys }),
+    updateCustomer: updateCustomer({ store, cache, features, keys, audit, now }),
+    createInteraction: createInteraction({ store, cache, features, keys, audit, now }),
+    updateInteraction: updateInteraction({ store, cache, features, keys, audit, now }),
     exportCustomer: exportCustomer({ store, keys, audit, now }),
     eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
   }),
