@@ -23,21 +23,17 @@ export const DriftConfig = declare({
 });
 
 export interface CheckDriftOptions {
-  readonly labelSpace?: string;
+  readonly space?: string;
   /** Milliseconds up to now. */
   readonly window: number;
   readonly json?: boolean;
 }
 
 /** Compares the last messages with what the served bundle was fitted on. @returns 0 also where they have drifted: that is a finding and no failure */
-export async function checkDrift(
-  { labelSpace = '', window, json }: CheckDriftOptions,
-  env: Environment,
-  signal: AbortSignal,
-): Promise<number> {
+export async function checkDrift({ space = '', window, json }: CheckDriftOptions, env: Environment, signal: AbortSignal): Promise<number> {
   const { retrain } = parseConfig(DriftConfig, env);
   const { reports, unchecked } = await withMonitoring(env, ['models.write'], (monitoring) =>
-    monitoring.checkDrift({ labelSpace, window: { seconds: Math.round(window / 1000), nanos: 0 } }, { signal }),
+    monitoring.checkDrift({ labelSpace: space, window: { seconds: Math.round(window / 1000), nanos: 0 } }, { signal }),
   );
   process.stdout.write(
     json
@@ -55,16 +51,16 @@ export async function checkDrift(
 const MAIN = fileURLToPath(new URL('dist/cli/main.js', packageRoot));
 
 export interface ListDriftOptions {
-  readonly labelSpace?: string;
+  readonly space?: string;
   readonly drifted?: boolean;
   readonly limit: number;
   readonly json?: boolean;
 }
 
 /** Prints drift reports, newest first. */
-export async function listDrift({ labelSpace = '', drifted = false, limit, json }: ListDriftOptions, env: Environment): Promise<number> {
+export async function listDrift({ space = '', drifted = false, limit, json }: ListDriftOptions, env: Environment): Promise<number> {
   const { reports } = await withMonitoring(env, ['models.read'], (monitoring) =>
-    monitoring.listDriftReports({ labelSpace, drifted, pageSize: Math.min(limit, MOST_REPORTS) }),
+    monitoring.listDriftReports({ labelSpace: space, drifted, pageSize: Math.min(limit, MOST_REPORTS) }),
   );
   process.stdout.write(
     json

@@ -152,13 +152,13 @@ command(
   'see how well messages are answered',
   'Counts the messages of a mesh on this machine: how many were sent unseen, how sure the models were, what people said. What nobody knows is unknown.',
   'analytics',
-  'analytics --since 24h --label-space support',
+  'analytics --since 24h --space support',
   'analytics --since 30d --json',
 )
   .addOption(
     new Option('--since <time>', 'how far back, in whole hours: 90m, 24h, 7d').argParser(durationMs).default(durationMs('7d'), '7d'),
   )
-  .option('--label-space <name>', 'only messages that were read in it')
+  .option('--space <name>', 'only messages that were read in it')
   .option('--json', 'print the figures as one JSON document')
   .action((options) => finish(showAnalytics(options, env)));
 

@@ -15,7 +15,7 @@ export const ContextConfig = declare({
     min: 1,
     max: 1000,
     default: 10,
-    doc: 'Most connections to Postgres.',
+    doc: 'Most connections to Postgres that calls share. Beside them each relay, the reader of challengers, analytics and the watch over models have one of their own.',
   }),
   statementTimeoutMs: integer({
     env: 'REPLYMESH_STATEMENT_TIMEOUT_MS',
