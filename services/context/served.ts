@@ -75,6 +75,16 @@ interface Parts {
 
 const newLabelId = (): string => `lbl_${uuidv7()}`;
 
+/** Customers: who they are, what happened with them, and all that is held about one. */
+const ofCustomers = (parts: Pick<Parts, 'store' | 'cache' | 'features' | 'keys' | 'audit' | 'now'>) => ({
+  getCustomer: getCustomer(parts),
+  updateCustomer: updateCustomer(parts),
+  createInteraction: createInteraction(parts),
+  updateInteraction: updateInteraction(parts),
+  exportCustomer: exportCustomer(parts),
+  eraseCustomer: eraseCustomer(parts),
+});
+
 /** The services of this process. */
 export const served = ({
   store,
@@ -125,14 +135,7 @@ export const served = ({
     listAuditRecords: listAuditRecords({ store }),
     verifyAuditLog: verifyAuditLog({ store, audit }),
   }),
-  serve(CustomerServiceDefinition, {
-    getCustomer: getCustomer({ store, keys }),
-    updateCustomer: updateCustomer({ store, cache, features, keys, audit, now }),
-    createInteraction: createInteraction({ store, cache, features, keys, audit, now }),
-    updateInteraction: updateInteraction({ store, cache, features, keys, audit, now }),
-    exportCustomer: exportCustomer({ store, keys, audit, now }),
-    eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
-  }),
+  serve(CustomerServiceDefinition, ofCustomers({ store, cache, features, keys, audit, now })),
   serve(AnalyticsServiceDefinition, {
     getSummary: getSummary({ store, now }),
     getTimeSeries: getTimeSeries({ store, now }),
