@@ -85,6 +85,13 @@ describe.skipIf(process.env['REPLYMESH_NO_ENVOY'] === '1')('over REST', () => {
   });
 });
 
+it('a summary that masks make too long is cut', async () => {
+  const summary = 'a@b.io '.repeat(140);
+  const { interaction } = await t.customers.createInteraction({ customerId: 'cus_long', interaction: { type: 'CALL', summary } });
+  expect(interaction?.summary).toMatch(/^(\{\{EMAIL_1\}\} )+\{*\w*\}*$/);
+  expect(interaction?.summary).toHaveLength(1000);
+});
+
 it('nobody stores or reads customers without the scope', async () => {
   const codeOf = (call: Promise<unknown>) =>
     call.then(
