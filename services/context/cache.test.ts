@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, openCache } from './cache.js';
 import { removeKeys, until } from './context.fixture.js';
+import { tcpProxy } from './tcpProxy.fixture.js';
 
 const redisUrl = process.env['REDIS_URL'];
 const prefix = `test:${randomUUID()}:`;
@@ -59,5 +60,47 @@ describe('a cache that is switched off', () => {
     const cache = open({ enabled: false, ...(redisUrl ? { redisUrl } : {}) });
     await cache.set('k', bytes('v'));
     expect(await cache.get('k')).toBeUndefined();
+  });
+});
+
+describe.runIf(redisUrl)('a Redis that still holds what is to be forgotten', () => {
+  const TTL_MS = 4000;
+  /** Two caches of one installation, of which one reaches Redis through a proxy. */
+  const two = async () => {
+    const { hostname, port } = new URL(redisUrl ?? '');
+    const proxy = await tcpProxy({ host: hostname, port: Number(port) || 6379 });
+    const own = { prefix: `${prefix}${randomUUID()}:`, ttlMs: TTL_MS };
+    const cache = open({ redisUrl: `redis://127.0.0.1:${proxy.port}`, ...own });
+    const other = open({ redisUrl: redisUrl ?? '', ...own });
+    await until(async () => {
+      await Promise.all([cache.set('ready', bytes('yes')), other.set('too', bytes('yes'))]);
+      return (await cache.get('ready')) !== undefined && (await other.get('too')) !== undefined;
+    });
+    return { proxy, cache, other };
+  };
+  const textOf = async (cache: Cache) => Buffer.from((await cache.get('k')) ?? []).toString();
+
+  it.each(['was silent', 'came back with what was there before'])('since it %s, is not believed until that is over', async (how) => {
+    const { proxy, cache, other } = await two();
+    const answers = () =>
+      until(async () => {
+        await other.set('told', bytes('yes'));
+        await cache.forget(['told']);
+        return (await other.get('told')) === undefined;
+      });
+    await answers();
+    proxy.state.silent = how === 'was silent';
+    await cache.forget(['k']);
+    proxy.state.silent = false;
+    proxy.cut();
+    await answers();
+    await other.set('k', bytes('old'));
+    await cache.set('k', bytes('of a slower reader'));
+    expect([await textOf(cache), await textOf(other)]).toEqual(['', 'old']);
+    await until(async () => {
+      await cache.set('k', bytes('new'));
+      return (await textOf(cache)) === 'new';
+    });
+    await proxy.close();
   });
 });

@@ -22,8 +22,8 @@ export interface RedisConnection {
   close(): Promise<void>;
 }
 
-/** @param prefix put before every key, so that several installations share one Redis */
-export function connectRedis(url: string, prefix: string): RedisConnection {
+/** @param prefix put before every key, so that several installations share one Redis @param onReturn when it is there again after it was lost, and may hold what it held some time before */
+export function connectRedis(url: string, prefix: string, onReturn: () => void = () => {}): RedisConnection {
   const redis = new Redis(url, {
     keyPrefix: prefix,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -33,8 +33,11 @@ export function connectRedis(url: string, prefix: string): RedisConnection {
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
   });
   let down = false;
+  let wasThere = false;
   redis.on('ready', () => {
     down = false;
+    if (wasThere) onReturn();
+    wasThere = true;
   });
   // Without a listener an error would be thrown; with one for each attempt the log would fill.
   redis.on('error', (error: Error) => {
