@@ -1,5 +1,6 @@
 import type { Environment } from '../lib/config.js';
 import { isServing } from '../mesh/health.js';
+import { checkPolicy } from './checkPolicy.js';
 import { checkDatabase, checkGrpcPort, checkHttpPort, checkLanguageModel, checkRedis } from './endpoints.js';
 import type { Finding } from './finding.js';
 import { checkBundle, checkCompiled, checkDataDir, checkDisk, checkEnvoy, checkNode, checkPython } from './machine.js';
@@ -15,6 +16,7 @@ export async function doctor({ json }: { json?: boolean }, env: Environment, col
     checkPython(),
     checkCompiled(),
     checkBundle(env),
+    checkPolicy(env),
     checkEnvoy(env),
     checkHttpPort(httpPort),
     checkGrpcPort(grpcPort, meshRuns),

@@ -23,21 +23,17 @@ export const DriftConfig = declare({
 });
 
 export interface CheckDriftOptions {
-  readonly labelSpace?: string;
+  readonly space?: string;
   /** Milliseconds up to now. */
   readonly window: number;
   readonly json?: boolean;
 }
 
 /** Compares the last messages with what the served bundle was fitted on. @returns 0 also where they have drifted: that is a finding and no failure */
-export async function checkDrift(
-  { labelSpace = '', window, json }: CheckDriftOptions,
-  env: Environment,
-  signal: AbortSignal,
-): Promise<number> {
+export async function checkDrift({ space = '', window, json }: CheckDriftOptions, env: Environment, signal: AbortSignal): Promise<number> {
   const { retrain } = parseConfig(DriftConfig, env);
   const { reports, unchecked } = await withMonitoring(env, ['models.write'], (monitoring) =>
-    monitoring.checkDrift({ labelSpace, window: { seconds: Math.round(window / 1000), nanos: 0 } }, { signal }),
+    monitoring.checkDrift({ labelSpace: space, window: { seconds: Math.round(window / 1000), nanos: 0 } }, { signal }),
   );
   process.stdout.write(
     json
@@ -45,26 +41,32 @@ export async function checkDrift(
       : printable([...reports.map(renderDriftReport), ...unchecked.map(renderUnchecked)].join('') || 'There were no messages.\n'),
   );
   let code = 0;
-  for (const report of reports.filter(({ retraining }) => retraining === RetrainingVerdict.WANTED)) {
-    const command = ['retrain', '--space', report.labelSpace];
+  for (const command of retrainings(reports)) {
     if (retrain === 'off') process.stderr.write(`Next: npm run -s replymesh -- ${command.join(' ')}\n`);
     else code = (await runProgram(process.execPath, [MAIN, ...command], { signal, env: setVariables(env) })) || code;
   }
   return code;
 }
+
+/** The trainings that are wanted, one upon another; as few labels as the rule asked for will do for each. */
+export const retrainings = (reports: readonly DriftReport[]): string[][] =>
+  reports
+    .filter(({ retraining }) => retraining === RetrainingVerdict.WANTED)
+    .map(({ labelSpace, labels }) => ['retrain', '--space', labelSpace, '--least-labels', String(labels)]);
+
 const MAIN = fileURLToPath(new URL('dist/cli/main.js', packageRoot));
 
 export interface ListDriftOptions {
-  readonly labelSpace?: string;
+  readonly space?: string;
   readonly drifted?: boolean;
   readonly limit: number;
   readonly json?: boolean;
 }
 
 /** Prints drift reports, newest first. */
-export async function listDrift({ labelSpace = '', drifted = false, limit, json }: ListDriftOptions, env: Environment): Promise<number> {
+export async function listDrift({ space = '', drifted = false, limit, json }: ListDriftOptions, env: Environment): Promise<number> {
   const { reports } = await withMonitoring(env, ['models.read'], (monitoring) =>
-    monitoring.listDriftReports({ labelSpace, drifted, pageSize: Math.min(limit, MOST_REPORTS) }),
+    monitoring.listDriftReports({ labelSpace: space, drifted, pageSize: Math.min(limit, MOST_REPORTS) }),
   );
   process.stdout.write(
     json

@@ -50,19 +50,20 @@ export function addLearningCommands({ command, finish, finishClosing, env }: Com
   command(
     'retrain',
     'train a label space anew with what people labelled',
-    'Trains a label space anew, from the bundle that the mesh on this machine serves, with what people labelled, and adds it as challenger. Prints its digest.',
+    'Trains a label space anew with what people labelled, upon the bundle that the mesh on this machine serves or the challenger made of it, and adds the new one as challenger. Prints its digest.',
     'retrain --space theirs',
     'retrain --space theirs --data theirs.csv --fine-tune',
   )
     .requiredOption('--space <name>', 'label space')
     .option(
       '--data <path>',
-      'the rows that the space was trained on, which are kept beside the new ones: a CSV file, or a folder with train.csv',
+      'the rows that the space was trained on, which are kept beside the new ones: a CSV file, or a folder with train.csv; else what REPLYMESH_RETRAIN_DATA has of it',
     )
     .option('--since <time>', 'only messages labelled since a day such as 2026-11-01, or for so long, such as 30d', instant)
     .option('--least-labels <n>', 'fewest labelled rows to begin with', count, 50)
     .option('--fine-tune', 'tune the top layers, too: minutes instead of seconds')
     .option('--held <file>', 'rows to report figures on, never trained on')
     .option('--license <name>', 'licence of the rows, for the model card')
+    .option('--afresh', 'upon the bundle that is served, and not upon a challenger that was made of it')
     .action((options) => finishClosing((signal) => retrain(options, env, signal)));
 }

@@ -6,6 +6,7 @@ import { ask } from './ask.js';
 import { listAudit, verifyAudit } from './audit.js';
 import { address, count, durationMs, httpUrl, instant, languageTag, ttl } from './commandArguments.js';
 import { eraseCustomer, exportCustomer } from './customer.js';
+import { importCustomers } from './customers/importCustomers.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { CommandFailed } from './failure.js';
@@ -118,11 +119,20 @@ knowledge
 
 const customer = command(
   'customer',
-  'export or erase what is held about a customer',
-  'Gives everything that a mesh on this machine holds about one customer, or erases it with a receipt.',
+  'import, export or erase what is held about customers',
+  'Brings customers of another system into a mesh on this machine, gives everything that it holds about one, or erases it with a receipt.',
+  'customer import customers.ndjson',
   'customer export cus_ada > cus_ada.json',
   'customer erase cus_ada --yes',
 );
+customer
+  .command('import')
+  .description(
+    'store profiles, and add what happened with them; what is refused is told with file and line, and importing twice adds nothing',
+  )
+  .argument('<file>', 'NDJSON or a JSON array of {"profile": …, "interactions": [ … ]}')
+  .option('--json', 'print the counts and what was refused as one JSON document')
+  .action((file: string, options) => finishClosing((signal) => importCustomers(file, options, env, signal)));
 customer
   .command('export')
   .description('print it as one JSON document')
@@ -142,13 +152,13 @@ command(
   'see how well messages are answered',
   'Counts the messages of a mesh on this machine: how many were sent unseen, how sure the models were, what people said. What nobody knows is unknown.',
   'analytics',
-  'analytics --since 24h --label-space support',
+  'analytics --since 24h --space support',
   'analytics --since 30d --json',
 )
   .addOption(
     new Option('--since <time>', 'how far back, in whole hours: 90m, 24h, 7d').argParser(durationMs).default(durationMs('7d'), '7d'),
   )
-  .option('--label-space <name>', 'only messages that were read in it')
+  .option('--space <name>', 'only messages that were read in it')
   .option('--json', 'print the figures as one JSON document')
   .action((options) => finish(showAnalytics(options, env)));
 

@@ -3,6 +3,7 @@ import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import type { Environment } from '../lib/config.js';
 import { openKeys } from '../mesh/keys.js';
 import { CommandFailed } from './failure.js';
+import { patienceMiddleware } from './patience.js';
 import { failureOf, statusOfError } from './rpcStatus.js';
 import { settings } from './settings.js';
 
@@ -20,7 +21,7 @@ export async function withMesh<D extends CompatServiceDefinition, T>(
   const bearer = token ?? (await (await openKeys(dataDir, env)).sign({ subject: 'cli', tenant: 'demo', scopes, ttlSeconds: TTL_S }));
   const address = meshAddress ?? `127.0.0.1:${grpcPort}`;
   const channel = createChannel(address, undefined, { 'grpc.enable_channelz': 0 });
-  const clients = createClientFactory().use(errorDetailsClientMiddleware);
+  const clients = createClientFactory().use(errorDetailsClientMiddleware).use(patienceMiddleware);
   try {
     return await work(clients.create(definition, channel, { '*': { metadata: Metadata({ authorization: `Bearer ${bearer}` }) } }));
   } catch (error) {

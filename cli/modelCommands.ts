@@ -46,7 +46,7 @@ export function addModelCommands({ command, env, finish, finishClosing }: Frame)
     .command('compare')
     .description('how a challenger does beside the champion: agreement, and who is right where they disagree')
     .argument('[bundle]', 'as for promote', 'challenger')
-    .option('--label-space <name>', 'only messages that were read in it')
+    .option('--space <name>', 'only messages that were read in it')
     .option('--json', 'print it as one JSON document')
     .action((named: string, options) => finish(compareModels(named, options, env)));
   models
@@ -59,20 +59,20 @@ export function addModelCommands({ command, env, finish, finishClosing }: Frame)
     'see whether messages have changed since the models were fitted',
     'Compares the last messages of a mesh on this machine with what the served bundle was fitted on. With REPLYMESH_RETRAIN=auto drift that lasts starts "retrain".',
     'drift check',
-    'drift check --label-space support --window 7d',
+    'drift check --space support --window 7d',
     'drift list --drifted',
   );
   drift
     .command('check')
     .description('compare and keep a report for each label space that has enough messages')
     .addOption(new Option('--window <time>', 'how far back: 90m, 24h, 7d').argParser(durationMs).default(durationMs('24h'), '24h'))
-    .option('--label-space <name>', 'only this one')
+    .option('--space <name>', 'only this one')
     .option('--json', 'print the reports as one JSON document')
     .action((options) => finishClosing((signal) => checkDrift(options, env, signal)));
   drift
     .command('list')
     .description('earlier reports, newest first')
-    .option('--label-space <name>', 'only of this one')
+    .option('--space <name>', 'only of this one')
     .option('--drifted', 'only where drift was found')
     .option('--limit <n>', 'so many at most', count, 10)
     .option('--json', 'print one JSON document a line')

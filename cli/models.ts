@@ -29,7 +29,8 @@ export interface PromoteOptions {
 
 /** Makes a bundle the champion, named by its digest, the beginning of it, its name, name and version, or alias. */
 export async function promoteModel(named: string, options: PromoteOptions, env: Environment): Promise<number> {
-  const wanted = await withModels(env, async (models) => oneNamed(named, (await models.listBundles({})).bundles));
+  const bundles = await withModels(env, async (models) => (await models.listBundles({})).bundles);
+  const wanted = oneNamed(named, bundles);
   if (options.ifBetter) {
     const { comparison } = await comparisonOf(wanted.digest, {}, env);
     const verdict = promotionVerdict(comparison, options);
@@ -47,15 +48,27 @@ export async function promoteModel(named: string, options: PromoteOptions, env: 
       }
     }
   });
-  process.stdout.write(printable(linesOf(bundle)));
+  tellServed(bundle, bundles);
   return 0;
 }
 
 /** Goes back to the champion before. */
 export async function rollBackModel(env: Environment): Promise<number> {
-  const bundle = await withModels(env, async (models) => (await models.rollBackBundle({}).catch(refuseToRepeat)).bundle!);
-  process.stdout.write(printable(linesOf(bundle)));
+  const { bundle, before } = await withModels(env, async (models) => {
+    const { bundles } = await models.listBundles({});
+    return { before: bundles, bundle: (await models.rollBackBundle({}).catch(refuseToRepeat)).bundle! };
+  });
+  tellServed(bundle, before);
   return 0;
+}
+
+/** What is served now, and the spaces that no longer are: messages in them are refused from now on. */
+function tellServed(bundle: Bundle, before: readonly Bundle[]): void {
+  process.stdout.write(printable(linesOf(bundle)));
+  const spaces = new Set(bundle.spaces.map(({ name }) => name));
+  const gone = before.filter(({ served }) => served).flatMap((one) => one.spaces.flatMap(({ name }) => (spaces.has(name) ? [] : [name])));
+  if (gone.length > 0)
+    process.stderr.write(printable(`It has no label space ${gone.join(', ')}, which was served until now: messages in it are refused.\n`));
 }
 
 /** Asked for again, it would go one further back. */
@@ -75,7 +88,7 @@ export async function addModel(folder: string, env: Environment): Promise<number
 }
 
 export interface CompareOptions {
-  readonly labelSpace?: string;
+  readonly space?: string;
   readonly json?: boolean;
 }
 
@@ -91,12 +104,12 @@ export async function compareModels(named: string, options: CompareOptions, env:
   return 0;
 }
 
-async function comparisonOf(challenger: string, { labelSpace = '' }: Pick<CompareOptions, 'labelSpace'>, env: Environment) {
+async function comparisonOf(challenger: string, { space = '' }: Pick<CompareOptions, 'space'>, env: Environment) {
   const { bundles } = await withModels(env, (models) => models.listBundles({}));
   const champion = bundles.find(({ aliases }) => aliases.includes('champion'))!.digest;
   if (champion === challenger) throw new CommandFailed('It is the champion already.');
   const comparison = await withMesh(ModelMonitoringServiceDefinition, ['models.read'], env, (monitoring) =>
-    monitoring.compareBundles({ champion, challenger, labelSpace }),
+    monitoring.compareBundles({ champion, challenger, labelSpace: space }),
   );
   return { champion, comparison };
 }

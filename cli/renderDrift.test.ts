@@ -27,7 +27,7 @@ it('tells a drift report in plain words: what has drifted, by how much, and what
       '  500 messages from 2026-11-23 12:00 to 2026-11-24 12:00 UTC, report drf_1',
       '  predicted intents                 0.500 of at most 0.200',
       '    get_refund                      4.0 % before, 50.0 % now',
-      '  training anew                     not yet: too few labels (7 labels since the bundle was made)\n',
+      '  training anew                     not yet: too few labels (7 new labels to learn from)\n',
     ].join('\n'),
   );
   expect(renderUnchecked({ labelSpace: 'support', rows: 49, leastRows: 200 })).toBe(

@@ -39,7 +39,7 @@ export function renderDriftReport(report: DriftReport): string {
       ({ label, referenceShare, windowShare }) =>
         `    ${label.padEnd(NAME - 2)}${percent(referenceShare)} before, ${percent(windowShare)} now\n`,
     ),
-    `  ${'training anew'.padEnd(NAME)}${VERDICTS[retraining]} (${labels} labels since the bundle was made)\n`,
+    `  ${'training anew'.padEnd(NAME)}${VERDICTS[retraining]} (${labels} new labels to learn from)\n`,
   ].join('');
 }
 

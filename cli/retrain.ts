@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Environment } from '../lib/config.js';
+import { declare, type Environment, parseConfig, path } from '../lib/config.js';
 import { StartError } from '../lib/errors.js';
 import { type FolderLock, lockFolder } from '../lib/folderLock.js';
 import { lockOf, removeRows, rowsOf } from '../lib/retrainingFolder.js';
@@ -8,12 +8,22 @@ import { csvLine } from './csvLine.js';
 import { CommandFailed } from './failure.js';
 import { type ModelsFolder, openModelsFolder } from './modelsFolder.js';
 import { runProgram, trainingPython } from './pythonEnvironment.js';
+import { recordOf, retrainingBase } from './retrainingBase.js';
 import { lostLabels, mergedRows, type Labelled as Row } from './retrainingRows.js';
 import { readRows } from './rows.js';
 import { root, setVariables } from './settings.js';
 import { refuseSpaceName, trainingArguments } from './train.js';
 import { CALIBRATION, provenanceOf, replaceFile, TRAIN } from './trainingFiles.js';
 import { type Labelled, readLabelled, toldOf } from './trainingRows.js';
+
+export const RetrainConfig = declare({
+  data: path({
+    env: 'REPLYMESH_RETRAIN_DATA',
+    optional: true,
+    mustExist: true,
+    doc: 'Folder with the rows that label spaces were trained on, <space>.csv or <space>/train.csv, which "retrain" keeps beside the new ones where no --data is said.',
+  }),
+});
 
 export interface RetrainOptions {
   readonly space: string;
@@ -23,11 +33,13 @@ export interface RetrainOptions {
   readonly held?: string;
   readonly fineTune?: boolean;
   readonly license?: string;
+  /** From the bundle that is served, whatever challenger was made of it before. */
+  readonly afresh?: boolean;
   /** Fewest labelled rows to begin with. */
   readonly leastLabels: number;
 }
 
-/** Trains a space anew with what people labelled, from the bundle that is served, and adds the new one as challenger. Prints its digest. */
+/** Trains a space anew with what people labelled, from the bundle that is served or its challenger, and adds the new one as challenger. Prints its digest. */
 export async function retrain(options: RetrainOptions, env: Environment, signal: AbortSignal): Promise<number> {
   refuseSpaceName(options.space);
   const models = await openModelsFolder(env);
@@ -40,7 +52,7 @@ export async function retrain(options: RetrainOptions, env: Environment, signal:
     const code = await trainAnew(options, prepared, env, signal);
     if (code !== 0) return code;
     const { digest, manifest } = await models.add(prepared.out);
-    await replaceFile(join(rowsOf(models.path), `${digest}.json`), `${JSON.stringify(provenance, null, 2)}\n`);
+    await replaceFile(recordOf(models.path, digest), `${JSON.stringify(provenance, null, 2)}\n`);
     process.stdout.write(`${digest}\n`);
     process.stderr.write(`${manifest.name} ${manifest.version} is the challenger. Serve it with "models promote challenger".\n`);
     return 0;
@@ -62,7 +74,7 @@ function takeLock(file: string): FolderLock {
 }
 
 interface Prepared {
-  /** Folder of the bundle that is served. */
+  /** Folder of the bundle that is trained upon. */
   readonly base: string;
   /** Folder of the rows. */
   readonly work: string;
@@ -78,8 +90,9 @@ async function prepare(
   models: ModelsFolder,
   work: string,
   env: Environment,
-): Promise<Prepared & { readonly provenance: ReturnType<typeof provenanceOf> }> {
-  const { space, since, data, leastLabels } = options;
+): Promise<Prepared & { readonly provenance: object }> {
+  const { space, since, leastLabels } = options;
+  const data = options.data ?? (await ownRowsOf(space, env));
   const asked = { space, ...(since ? { since } : {}) };
   const labelled = await readLabelled(asked, env);
   process.stderr.write(toldOf(labelled));
@@ -87,33 +100,42 @@ async function prepare(
     throw new CommandFailed(
       `${labelled.chosen.length} labelled rows are too few to train the space "${space}" anew, which takes ${leastLabels}. Resolve more reviews, or say --least-labels.`,
     );
-  const base = await baseOf(models, labelled);
+  const base = await retrainingBase(models, labelled.servedBundleDigest, options.afresh);
+  if (base.digest !== labelled.servedBundleDigest)
+    process.stderr.write(`It is trained upon the challenger ${base.digest.slice(0, 12)}, whose other spaces stay as they are.\n`);
   const { rows, overruled } = mergedRows(data === undefined ? [] : await readRows(await fileOf(data)), labelled.chosen);
   if (overruled > 0) process.stderr.write(`${overruled} rows of ${data} give way to what people said of the same text.\n`);
   await refuseLoss(models, labelled, space, rows);
   await mkdir(work, { recursive: true, mode: 0o700 });
   await replaceFile(join(work, TRAIN), csvOf(rows));
   await replaceFile(join(work, CALIBRATION), csvOf(labelled.random));
-  const provenance = provenanceOf(asked, labelled, new Date());
-  return { base, work, out: join(work, 'bundle'), sampled: labelled.random.length > 0, provenance };
+  const provenance = { ...provenanceOf(asked, labelled, new Date()), baseBundleDigest: base.digest };
+  return { base: base.folder, work, out: join(work, 'bundle'), sampled: labelled.random.length > 0, provenance };
 }
 
 const csvOf = (rows: readonly Row[]): string => [['text', 'label'], ...rows.map(({ text, label }) => [text, label])].map(csvLine).join('');
 
-async function fileOf(data: string): Promise<string> {
-  const path = resolve(data);
-  const isFolder = await stat(path).then(
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  return isFolder ? join(path, TRAIN) : path;
+
+async function fileOf(data: string): Promise<string> {
+  const file = resolve(data);
+  return (await isFolder(file)) ? join(file, TRAIN) : file;
 }
 
-async function baseOf({ registry, path }: ModelsFolder, { servedBundleDigest }: Labelled): Promise<string> {
-  const folder = await registry.folderOf(servedBundleDigest);
-  if (folder !== undefined) return folder;
-  throw new CommandFailed(
-    `The mesh serves the bundle ${servedBundleDigest.slice(0, 12)}, which is not in ${path}. Set REPLYMESH_MODELS_DIR and REPLYMESH_BUNDLE_DIR as the mesh has them.`,
+/** What REPLYMESH_RETRAIN_DATA has of a space. */
+async function ownRowsOf(space: string, env: Environment): Promise<string | undefined> {
+  const { data } = parseConfig(RetrainConfig, env);
+  if (data === undefined) return undefined;
+  const folder = join(data, space);
+  if (await isFolder(folder)) return folder;
+  const file = `${folder}.csv`;
+  return stat(file).then(
+    () => file,
+    () => undefined,
   );
 }
 
@@ -151,7 +173,7 @@ async function trainAnew(
   // Without a server the run would go to a folder that nobody looks at.
   const more = variables['MLFLOW_TRACKING_URI'] ? ['--alias', 'challenger'] : [];
   process.stderr.write(`Training the label space "${space}" anew …\n`);
-  return runProgram(python, ['-m', 'replymesh_training', ...asked, ...more], {
+  return runProgram(python, ['-m', 'replymesh_training', ...asked, '--counts-only', ...more], {
     signal,
     env: { ...variables, PYTHONPATH: join(root, 'training') },
     onStdout: () => {},

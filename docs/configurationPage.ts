@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { DriftConfig } from '../cli/drift.js';
+import { RetrainConfig } from '../cli/retrain.js';
 import { MeshConfig } from '../cli/settings.js';
 import type { Declaration, Setting } from '../lib/config.js';
 import { packageRoot } from '../lib/packageRoot.js';
@@ -17,6 +18,7 @@ const PROGRAMS: Readonly<Record<string, Declaration>> = {
   generator: GeneratorConfig,
   'the commands of replymesh': MeshConfig,
   'replymesh drift check': DriftConfig,
+  'replymesh retrain': RetrainConfig,
 };
 
 /** Every variable that each program reads. */

@@ -264,6 +264,20 @@ describe('calls between services', () => {
     expect(writes).toBe(1);
   });
 
+  it('name the service that does not answer, also behind a public contract', async () => {
+    const away = connect(KnowledgeServiceDefinition, { callee: 'context', target: '127.0.0.1:1', timeoutMs: 1000 });
+    open.push(away);
+    const { port } = await start({
+      getQuery: async (_, call) => void (await away.client.getArticle({ id: 'returns' }, { within: call })) as never,
+    });
+    const error = await failure(client(port).getQuery({ id: ID }, caller()));
+    expect([error.code, reason(error), error.details]).toEqual([
+      Status.UNAVAILABLE,
+      'SERVICE_UNREACHABLE',
+      expect.stringContaining('context'),
+    ]);
+  });
+
   it('stop hitting a callee in trouble, and come back by themselves', async () => {
     let calls = 0;
     let healthy = false;

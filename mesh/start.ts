@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { declare, type Environment, integer, loadConfig, path } from '../lib/config.js';
+import { declare, type Environment, integer, loadConfig, oneOf, path } from '../lib/config.js';
 import { methods } from '../lib/contract.js';
 import { StartError } from '../lib/errors.js';
 import { logLevel } from '../lib/log.js';
@@ -35,6 +35,12 @@ export const StartConfig = declare({
     max: 44_640,
     default: 1440,
     doc: 'Pause between two checks whether messages have drifted from what the models were fitted on, and how far back each looks; 0 makes none.',
+  }),
+  promote: oneOf({
+    env: 'REPLYMESH_PROMOTE',
+    values: ['off', 'auto'],
+    default: 'off',
+    doc: 'Whether each check of drift begins with "models promote challenger --if-better --alpha 0.01"; else somebody does it by hand.',
   }),
   logLevel,
 });
@@ -74,6 +80,7 @@ export async function runStart(environment: Environment): Promise<void> {
   process.stdout.write(readyLines(mesh, await tokenFor(mesh), (Date.now() - started) / 1000, relative(process.cwd(), logFile)));
   const checks = startDriftChecks({
     everyMinutes: config.driftCheckMinutes,
+    promote: config.promote === 'auto',
     env,
     onOutput: (line) => logStream.write(`drift ${line}\n`),
   });

@@ -105,6 +105,20 @@ export const { specs, fault, fail } = defineErrors({
     code: Status.INVALID_ARGUMENT,
     message: (m: { label: string; space: string; known: string }) => `Label "${m.label}" is not in the space "${m.space}". Use ${m.known}.`,
   },
+  CUSTOMER_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string }) => `No profile of the customer "${m.id}" is stored. Store one with allow_missing.`,
+  },
+  CUSTOMER_ERASED: {
+    code: Status.FAILED_PRECONDITION,
+    message: (m: { id: string; at: string }) =>
+      `Customer "${m.id}" was erased at ${m.at}: nothing that happened or was sent before that is stored. Send what is of later.`,
+  },
+  INTERACTION_NOT_FOUND: {
+    code: Status.NOT_FOUND,
+    message: (m: { id: string; customer_id: string }) =>
+      `The history of the customer "${m.customer_id}" has no interaction "${m.id}" that another system brought.`,
+  },
   QUERY_NOT_ACCEPTED: {
     code: Status.UNAVAILABLE,
     message: (_: None) => 'The message could not be stored anywhere, and so was not accepted. Retry in a moment.',

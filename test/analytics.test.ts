@@ -85,7 +85,7 @@ describe('the analytics of a running mesh', () => {
     const shown = await replymesh('analytics', '--since', '24h');
     expect([shown.code, shown.stderr]).toEqual([0, '']);
     expect(shown.stdout).toMatch(new RegExp(`messages +${volume}\\n`));
-    const json = await replymesh('analytics', '--label-space', 'support', '--json');
+    const json = await replymesh('analytics', '--space', 'support', '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ volume });
     const wrong = await replymesh('analytics', '--since', 'yesterday');
     expect([wrong.code, wrong.stdout]).toEqual([2, '']);

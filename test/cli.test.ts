@@ -494,6 +494,15 @@ describe('doctor', () => {
     expect(lines).toContain(`ok  http port       ${nowhere['REPLYMESH_HTTP_PORT']} is free`);
   });
 
+  it('finds a policy that has a mode for an intent that there is not', async () => {
+    const file = join(folder, 'misspelt.json');
+    const policy = await readFile(new URL('services/gateway/policy.json', packageRoot), 'utf8');
+    await writeFile(file, policy.replace('"complaint"', '"complaynt"'));
+    const { ok, findings } = report(await run(['doctor', '--json'], { ...nowhere, REPLYMESH_POLICY_FILE: file }));
+    expect(ok).toBe(false);
+    expect(findings.filter((one) => !one.ok)).toMatchObject([{ check: 'policy', detail: expect.stringMatching(/here knows: complaynt$/) }]);
+  });
+
   it('names everything that is missing with its cure, and no secret', async () => {
     const taken = createTcpServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

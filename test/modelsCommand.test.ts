@@ -143,6 +143,19 @@ describe('replymesh models', () => {
     expect(await served()).toBe(before);
   });
 
+  it('tells of a label space that is no longer served', async () => {
+    const folder = await writeTinyBundle(join(work, '7.3.0'), { version: '7.3.0' });
+    const file = join(folder, 'manifest.json');
+    const manifest = JSON.parse(await readFile(file, 'utf8')) as { spaces: object[] };
+    await writeFile(file, JSON.stringify({ ...manifest, spaces: [...manifest.spaces, { ...manifest.spaces[0], name: 'workshop' }] }));
+    expect((await models(['add', folder])).code).toBe(0);
+    expect(await done('promote', 'challenger')).toContain(' 7.3.0  champion, served');
+    expect(await models(['rollback'])).toMatchObject({
+      code: 0,
+      stderr: 'It has no label space workshop, which was served until now: messages in it are refused.\n',
+    });
+  });
+
   it('names a damaged file of names and what to do, whichever command meets it', async () => {
     const file = join(t.dataDir, 'models', 'aliases.json');
     const whole = await readFile(file, 'utf8');

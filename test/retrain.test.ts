@@ -41,8 +41,9 @@ describe.skipIf(!isThere)('a label space', () => {
     const { code, stderr } = await replymesh('train', '--data', rows, '--space', 'own', '--out', base);
     expect([code, stderr]).toEqual([0, expect.stringContaining('all rows')]);
     const bundle = { REPLYMESH_BUNDLE_DIR: base, REPLYMESH_INFERENCE_WORKERS: '1' };
+    const learning = { REPLYMESH_DRIFT_LEAST_ROWS: '50', REPLYMESH_RETRAIN_WINDOWS: '1', REPLYMESH_RETRAIN_LEAST_LABELS: '5' };
     // Every message is drawn, so that reviews are random and feedback is chosen.
-    t = await startTestMesh({ withEnvoy: false, env: { ...bundle, REPLYMESH_SEED: 'off', REPLYMESH_REVIEW_SAMPLE: '1' } });
+    t = await startTestMesh({ withEnvoy: false, env: { ...bundle, ...learning, REPLYMESH_SEED: 'off', REPLYMESH_REVIEW_SAMPLE: '1' } });
     env = { ...bundle, REPLYMESH_MESH_ADDRESS: `127.0.0.1:${t.mesh.grpcPort}`, REPLYMESH_DATA_DIR: t.dataDir };
   });
   afterAll(async () => {
@@ -97,5 +98,30 @@ describe.skipIf(!isThere)('a label space', () => {
     expect((await replymesh('models', 'promote', 'challenger')).code).toBe(0);
     const after = await ask(`my ${NEW_WORD} please`);
     expect([after.intents[0]?.label, after.evidence?.bundleDigest]).toEqual(['refund', digest]);
+  });
+
+  it('that drifts is trained anew by the check itself, which leaves the challenger alone then until there are new labels', async () => {
+    for (let i = 0; i < 50; i += 1) {
+      const { id } = await ask(`Good day, I have waited for the ${NEW_WORD} of my neighbour number ${i} since the beginning of this month`);
+      if (i < 5) await t.feedback.submitFeedback({ queryId: id, correctedIntent: 'order' });
+    }
+    Object.assign(env, { REPLYMESH_RETRAIN: 'auto', REPLYMESH_RETRAIN_DATA: work });
+    const challenger = async () => (await t.models.listBundles({})).bundles.find(({ aliases }) => aliases.includes('challenger'))?.digest;
+    const check = async () => {
+      const { code, stdout, stderr } = await replymesh('drift', 'check', '--window', '1h', '--json');
+      expect([stdout, stderr]).toEqual([expect.stringContaining('reports'), expect.any(String)]);
+      const { reports } = JSON.parse(stdout) as { reports: { retraining: string; labels: number }[] };
+      return { code, stderr, verdict: reports[0]?.retraining, labels: reports[0]?.labels ?? 0 };
+    };
+    expect(await challenger()).toBeUndefined();
+    const first = await check();
+    expect(first).toMatchObject({ code: 0, verdict: 'RETRAINING_VERDICT_WANTED', labels: 5 });
+    const made = await challenger();
+    expect([first.stderr, made]).toEqual([expect.stringContaining(made ?? 'a digest'), expect.any(String)]);
+    // They are nearly the same; lines of a file that is deleted would help nobody.
+    expect(first.stderr).toMatch(/near copies, \d+ pairs/);
+    expect(first.stderr).not.toContain('the text of line');
+    expect(await check()).toMatchObject({ code: 0, verdict: 'RETRAINING_VERDICT_TOO_FEW_LABELS', labels: 0, stderr: '' });
+    expect(await challenger()).toBe(made);
   });
 });

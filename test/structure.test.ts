@@ -210,6 +210,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
     'serverSentEvents',
   ],
   'cli/knowledge': ['gone'],
+  'cli/customers': ['jsonPieces'],
 };
 const pureFiles = Object.entries(PURE).flatMap(([folder, names]) => names.map((name) => `${folder}/${name}.ts`));
 /** Libraries without I/O, clock or randomness, with the names that may be used of them. */

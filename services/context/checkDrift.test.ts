@@ -117,7 +117,7 @@ describe.each(storeKinds)('drift on %s', (kind) => {
     expect(reports[0]!.shifts.map(({ windowShare }) => windowShare)).toEqual([0.5, 0.5]);
   });
 
-  it('that lasts and has labels asks for another training', async () => {
+  it('that lasts and has labels that would be learned from asks for another training, and then again when there are as many new ones', async () => {
     const t = newTenant();
     const check = async (minutesAgo: number) => {
       const now = mesh.clock.now;
@@ -125,18 +125,34 @@ describe.each(storeKinds)('drift on %s', (kind) => {
       const ids = await record(t, new Array(60).fill('get_refund'), 5);
       const { reports } = await mesh.monitoring.checkDrift({ window: { seconds: 600, nanos: 0 } }, t.as);
       mesh.clock.now = now;
-      return { ids, verdict: RetrainingVerdict[reports[0]!.retraining] };
+      return { ids, verdict: RetrainingVerdict[reports[0]!.retraining], labels: reports[0]!.labels };
     };
-    const { ids, verdict } = await check(30);
+    const label = (ids: readonly string[], word = 'track_refund', drawn = 'chosen', at = mesh.clock.now) =>
+      store.within(t.as.within, (tx) =>
+        tx.execute(sql`
+          insert into labels (tenant, id, query_id, label_space, label, source, drawn, labelled_by, created_at)
+          select ${t.tenant}, ${`lbl_${word}_${drawn}_`} || value, value, 'support', ${word}, 'feedback', ${drawn}, 'somebody', ${at.toISOString()}
+          from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)`),
+      );
+    const { ids, verdict } = await check(60);
     expect(verdict).toBe('NOT_LASTING');
-    expect((await check(15)).verdict).toBe('TOO_FEW_LABELS');
-    await store.within(t.as.within, (tx) =>
-      tx.execute(sql`
-        insert into labels (tenant, id, query_id, label_space, label, source, drawn, labelled_by, created_at)
-        select ${t.tenant}, 'lbl_' || value, value, 'support', 'track_refund', 'feedback', 'random', 'somebody', ${mesh.clock.now.toISOString()}
-        from jsonb_array_elements_text(${JSON.stringify(ids.slice(0, 3))}::jsonb)`),
-    );
-    expect((await check(0)).verdict).toBe('WANTED');
+    // What "retrain" leaves out: labels of the fair sample, of no label of the space, older than the bundle, and of messages that are gone.
+    await label(ids.slice(0, 9), 'track_refund', 'random');
+    await label(ids.slice(0, 3));
+    await label(ids.slice(10, 19), 'a_wish');
+    await label(ids.slice(20, 29), 'get_refund', 'chosen', new Date('2026-10-31T00:00:00Z'));
+    await label([newQueryId(), newQueryId(), newQueryId()]);
+    expect(await check(45)).toMatchObject({ verdict: 'TOO_FEW_LABELS', labels: 0 });
+    await label(ids.slice(30, 33));
+    await label(ids.slice(30, 33), 'out_of_scope');
+    expect(await check(30)).toMatchObject({ verdict: 'WANTED', labels: 3 });
+    // A challenger was made of these: it is left alone until there are as many new ones.
+    const createTime = new Date(mesh.clock.now.getTime() + 60_000);
+    mesh.inference.state.bundles = [{ digest: 'c'.repeat(64), aliases: ['challenger'], createTime, spaces: [{ name: 'support' }] }];
+    expect(await check(15)).toMatchObject({ verdict: 'TOO_FEW_LABELS', labels: 0 });
+    await label(ids.slice(40, 43), 'get_refund', 'chosen', createTime);
+    expect(await check(0)).toMatchObject({ verdict: 'WANTED', labels: 3 });
+    mesh.inference.state.bundles = [];
   });
 
   it('reports are each tenant’s own, and pages of them hold each once', async () => {

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
+import type { DescribeBundleResponse, InferenceServiceDefinition } from '../../gen/replymesh/inference/v1/inference_service.js';
 import type { BundleManifest, LabelSpace } from '../../gen/replymesh/type/v1/bundle.js';
 import type {
   CheckDriftResponse,
@@ -7,6 +7,7 @@ import type {
   ModelMonitoringServiceDefinition,
   UncheckedSpace,
 } from '../../gen/replymesh/v1/model_monitoring_service.js';
+import type { Bundle, ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import type { Call, Within } from '../../lib/call.js';
 import type { MeshClient } from '../../lib/client.js';
 import type { Handler } from '../../lib/server.js';
@@ -15,8 +16,10 @@ import type { ContentKeys } from './contentKeys.js';
 import { driftOf } from './drift.js';
 import { storeDriftReport } from './driftReportRow.js';
 import { readDriftWindow } from './driftWindow.js';
-import { type CheckedWindow, type RetrainingRule, retrainingVerdict } from './retraining.js';
+import { type KnownLabels, knownLabelsIn } from './knownLabels.js';
+import { type CheckedWindow, labelsSince, type RetrainingRule, retrainingVerdict } from './retraining.js';
 import { millis, rowsOf, type Store } from './store.js';
+import { countUsableLabels } from './usableLabels.js';
 
 export interface DriftRule extends RetrainingRule {
   /** Fewest messages that are compared. */
@@ -27,6 +30,7 @@ interface Parts {
   readonly store: Store;
   readonly keys: ContentKeys;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'describeBundle'>;
+  readonly models: Pick<MeshClient<ModelServiceDefinition>, 'listBundles'>;
   readonly rule: DriftRule;
   readonly now: () => Date;
   readonly newReportId: () => string;
@@ -37,13 +41,16 @@ const DAY_S = 86_400;
 export const checkDrift =
   (parts: Parts): Handler<ModelMonitoringServiceDefinition, 'checkDrift'> =>
   async ({ labelSpace, window }, call) => {
-    const { manifest, digest } = await parts.inference.describeBundle({}, { within: call });
-    const spaces = asked(manifest!, labelSpace);
+    const [served, { bundles }] = await Promise.all([
+      parts.inference.describeBundle({}, { within: call }),
+      parts.models.listBundles({}, { within: call }),
+    ]);
+    const spaces = asked(served.manifest!, labelSpace);
     const end = parts.now();
     const start = new Date(end.getTime() - (window?.seconds ?? DAY_S) * 1000);
     const found: CheckDriftResponse = { reports: [], unchecked: [] };
     for (const space of spaces) {
-      const checked = await checkSpace(parts, call, { manifest: manifest!, digest, space, start, end });
+      const checked = await checkSpace(parts, call, { served, bundles, space, start, end });
       if ('id' in checked) found.reports.push(checked);
       else if (checked.rows > 0 || labelSpace !== '') found.unchecked.push(checked);
     }
@@ -57,8 +64,8 @@ const asked = ({ spaces }: BundleManifest, name: string): readonly LabelSpace[] 
 };
 
 interface Checked {
-  readonly manifest: BundleManifest;
-  readonly digest: string;
+  readonly served: DescribeBundleResponse;
+  readonly bundles: readonly Bundle[];
   readonly space: LabelSpace;
   readonly start: Date;
   readonly end: Date;
@@ -67,19 +74,22 @@ interface Checked {
 async function checkSpace(
   parts: Parts,
   call: Call,
-  { manifest, digest, space, start, end }: Checked,
+  { served, bundles, space, start, end }: Checked,
 ): Promise<DriftReport | UncheckedSpace> {
   const { store, keys, rule, newReportId } = parts;
+  const { name: modelName, createTime = start } = served.manifest!;
+  const { digest } = served;
   const window = { bundleDigest: digest, labelSpace: space.name, start, end };
   const least = space.reference ? rule.leastRows : Number.POSITIVE_INFINITY;
   const { rows, count } = await readDriftWindow({ store, keys }, call, window, least);
   if (!space.reference || rows.length < least)
     return { labelSpace: space.name, rows: rows.length || count, leastRows: space.reference ? least : 0 };
   const drift = driftOf(space, space.reference, rows);
-  const history = await readHistory(store, call, digest, space.name, manifest.createTime ?? start);
+  const since = labelsSince(space.name, createTime, bundles);
+  const history = await readHistory(store, call, knownLabelsIn(served, space.name), since);
   const report: DriftReport = {
     id: newReportId(),
-    modelName: manifest.name,
+    modelName,
     bundleDigest: digest,
     labelSpace: space.name,
     startTime: start,
@@ -100,21 +110,16 @@ async function checkSpace(
 /** Earlier windows that are looked at: those that the rule may ask for, where some overlap. */
 const MOST_WINDOWS = 1000;
 
-/** Earlier windows of the bundle, and how many messages people have labelled since it was made. */
-const readHistory = (store: Store, call: Within, digest: string, labelSpace: string, since: Date) =>
+/** Earlier windows of the bundle, and how many messages people have labelled since then that a training would learn from. */
+const readHistory = (store: Store, call: Within, known: KnownLabels, since: Date) =>
   store.within(call, async (tx) => {
     const windows = await rowsOf<{ start: number; end: number; drifted: boolean }>(
       tx,
       sql`
         select ${millis('window_start')} as start, ${millis('window_end')} as end, drifted from drift_reports
-        where model_version = ${digest} and label_space = ${labelSpace} order by created_at desc limit ${MOST_WINDOWS}`,
+        where model_version = ${known.bundleDigest} and label_space = ${known.space} order by created_at desc limit ${MOST_WINDOWS}`,
     );
-    const [labelled] = await rowsOf<{ count: number }>(
-      tx,
-      sql`
-        select count(distinct query_id)::int as count from labels
-        where label_space = ${labelSpace} and created_at >= ${since.toISOString()}::timestamptz`,
-    );
+    const labels = await countUsableLabels(tx, known, since);
     const checked: CheckedWindow[] = windows.map(({ start, end, drifted }) => ({ start: new Date(start), end: new Date(end), drifted }));
-    return { windows: checked, labels: labelled?.count ?? 0 };
+    return { windows: checked, labels };
   });

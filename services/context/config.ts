@@ -15,7 +15,7 @@ export const ContextConfig = declare({
     min: 1,
     max: 1000,
     default: 10,
-    doc: 'Most connections to Postgres.',
+    doc: 'Most connections to Postgres that calls share. Beside them each relay, the reader of challengers, analytics and the watch over models have one of their own.',
   }),
   statementTimeoutMs: integer({
     env: 'REPLYMESH_STATEMENT_TIMEOUT_MS',
@@ -101,7 +101,7 @@ export const ContextConfig = declare({
     min: 1,
     max: 1_000_000,
     default: 50,
-    doc: 'How many labels people have to have given since the bundle was made before a label space is to be trained anew.',
+    doc: 'How many labels to learn from people have to have given since the bundle, or its challenger, was made before a label space is to be trained anew.',
   }),
   seed: boolean({
     env: 'REPLYMESH_SEED',

@@ -19,6 +19,7 @@ import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_servi
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
+import { type Bundle, ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import { meshPrincipal } from '../../lib/access.js';
@@ -105,7 +106,9 @@ export async function startContext(
 ) {
   const clock = { now: new Date('2026-11-24T12:00:00Z') };
   const inference = await startLetterInference(options.inferenceAway ?? false);
-  const connection = connect(InferenceServiceDefinition, { callee: 'inference', target: `127.0.0.1:${inference.port}`, timeoutMs: 5000 });
+  const toInference = { callee: 'inference', target: `127.0.0.1:${inference.port}`, timeoutMs: 5000 };
+  const connection = connect(InferenceServiceDefinition, toInference);
+  const models = connect(ModelServiceDefinition, toInference);
   const prefix = `test:${randomUUID()}:`;
   const cache = openCache({ enabled: true, redisUrl: options.redisUrl, ttlMs: 60_000, prefix });
   const features = featureStore({
@@ -127,6 +130,7 @@ export async function startContext(
     // A few articles hold rare words alone. Counting would be one more user of the database, which some tests cut off.
     wordCounts: { of: () => NO_WORDS },
     inference: connection.client,
+    models: models.client,
     reviewSample: options.reviewSample ?? 0,
     driftRule: DRIFT_RULE,
     pseudonymOf: pseudonyms(MASTER_KEY.pseudonyms),
@@ -162,7 +166,7 @@ export async function startContext(
     monitoring: clients[7].client,
     training: clients[8].client,
     close: async () => {
-      for (const part of [...clients, server, embedder, connection, inference, cache, features]) await part.close();
+      for (const part of [...clients, server, embedder, connection, models, inference, cache, features]) await part.close();
       if (options.redisUrl && options.redisUrl === process.env['REDIS_URL']) await removeKeys(options.redisUrl, prefix);
     },
   };
@@ -208,6 +212,7 @@ async function startLetterInference(away: boolean) {
     challenger: '',
     predictChallenger: unused as (text: string) => DeepPartial<PredictChallengerResponse> | Promise<never>,
     changes: [] as ModelChange[],
+    bundles: [] as DeepPartial<Bundle>[],
     files: {} as Record<string, Buffer[]>,
   };
   const start = (listen: string) =>
@@ -231,6 +236,11 @@ async function startLetterInference(away: boolean) {
           const embeddings = texts.map((text) => ({ values: state.embed(text) }));
           return { embeddings, bundleDigest: state.digest, encoderDigest: state.encoderDigest };
         },
+      }),
+      serve(ModelServiceDefinition, {
+        listBundles: async () => ({ bundles: state.bundles }),
+        promoteBundle: unused,
+        rollBackBundle: unused,
       }),
     ]);
   let server = await start('127.0.0.1:0');

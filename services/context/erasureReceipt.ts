@@ -26,7 +26,7 @@ const REMAINS: Readonly<Record<string, string>> = {
   features:
     'Without Redis, other instances have counts and times of messages until REPLYMESH_FEATURES_TTL_MS is over; so has a Redis that did not answer. Nobody reads them any more.',
   audit_log:
-    'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports and erasures were done: the log is to prove them. What it holds encrypted nobody can read any more.',
+    'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports, erasures and changes of the profile were done: the log is to prove them. What it holds encrypted nobody can read any more.',
   analytics: 'Counts, of no one customer.',
   inference:
     'In memory, without customer, until newer ones take their place: what the models made of a text, by a hash, and single words of texts with the pieces that they are cut into.',

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import type { AuditRecord } from '../../gen/replymesh/v1/audit_service.js';
 import type { CustomerServiceDefinition, ExportCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
 import type { Handler } from '../../lib/server.js';
 import { fail } from '../errors.js';
@@ -8,8 +9,8 @@ import type { ContentKeys } from './contentKeys.js';
 import { INTERACTION_COLUMNS, type InteractionRow, interactionOf } from './interactionRow.js';
 import { howManyFit } from './listQueries.js';
 import { isTime, keyOf, type PageScope, pageTokenOf } from './pageToken.js';
+import { readProfile } from './profileRow.js';
 import { readBelongings } from './queryBelongings.js';
-import { openProfile, type SealedProfile } from './sealedProfile.js';
 import { newestQueries, openInputs, openQuery, SEALED_INPUTS, SEALED_RECORD, type SealedInputs, type SealedRecord } from './sealedQuery.js';
 import { millis, rowsOf, type Store, type Transaction } from './store.js';
 
@@ -21,7 +22,7 @@ interface Parts {
 }
 
 const DEFAULT_PAGE_SIZE = 100;
-/** Most exports and erasures that are told. */
+/** Most changes, exports and erasures that are told. */
 const MOST_AUDIT_RECORDS = 1000;
 
 /** What is asked for. */
@@ -45,12 +46,12 @@ export const exportCustomer =
     const scope: PageScope = { tenant: asked.tenant, list: 'export', filter: { customer: customerId } };
     const start = pageToken === '' ? undefined : startIn(scope, pageToken);
     const { next, ...page } = await store.within(call, async (tx): Promise<Page> => {
-      const first = start ? {} : await readProfile(tx, keys, asked);
+      const first = start ? {} : await readFirst(tx, keys, asked);
       const list = start?.list ?? 'history';
-      const rest = list === 'history' ? await readHistory(tx, asked, start) : await readQueries(tx, keys, asked, start);
+      const rest = list === 'history' ? await readHistory(tx, keys, asked, start) : await readQueries(tx, keys, asked, start);
       const detail = { list, rows: String((rest.interactions ?? rest.queries ?? []).length) };
       await audit.note(tx, call.principal, { at: now(), action: 'customer.exported', subject: customerId, detail });
-      return { ...first, ...rest };
+      return { ...first, ...rest, auditRecords: [...(first.auditRecords ?? []), ...(rest.auditRecords ?? [])] };
     });
     const nextPageToken = next ? pageTokenOf(scope, [next.list, ...(next.after ?? [])]) : '';
     return { profile: undefined, interactions: [], queries: [], auditRecords: [], ...page, nextPageToken };
@@ -63,38 +64,43 @@ function startIn(scope: PageScope, token: string): Start {
   return isTime(createdAt) && typeof id === 'string' ? { list, after: [createdAt, id] } : fail('PAGE_TOKEN_INVALID', {});
 }
 
-async function readProfile(tx: Transaction, keys: ContentKeys, { tenant, customerId }: Asked): Promise<Page> {
-  const [row] = await rowsOf<SealedProfile & { wrapped_key: Uint8Array | null }>(
-    tx,
-    sql`
-      select c.display_name, c.facts, c.tier, c.language, k.wrapped_key
-      from customers c left join customer_keys k on k.tenant = c.tenant and k.customer_id = c.id where c.id = ${customerId}`,
-  );
-  const key = row && keys.read(tenant, customerId, row.wrapped_key);
-  const audited = await rowsOf<AuditRow>(
-    tx,
-    sql`select ${AUDIT_COLUMNS} from audit_log where subject = ${customerId} and action like 'customer.%' order by position desc limit ${MOST_AUDIT_RECORDS}`,
-  );
+async function readFirst(tx: Transaction, keys: ContentKeys, { tenant, customerId }: Asked): Promise<Page> {
   return {
-    profile: row && key ? openProfile(key, customerId, row) : undefined,
-    auditRecords: audited.map((record) => auditRecordOf(chainedOf(record))),
+    profile: await readProfile(tx, keys, tenant, customerId),
+    auditRecords: await readAudited(tx, sql`subject = ${customerId} and action like 'customer.%'`),
   };
+}
+
+async function readAudited(tx: Transaction, condition: SQL): Promise<AuditRecord[]> {
+  const rows = await rowsOf<AuditRow>(
+    tx,
+    sql`select ${AUDIT_COLUMNS} from audit_log where ${condition} order by position desc limit ${MOST_AUDIT_RECORDS}`,
+  );
+  return rows.map((record) => auditRecordOf(chainedOf(record)));
 }
 
 const follows = (row: SQL, start: Start | undefined): SQL =>
   start?.after ? sql`${row} < (${new Date(start.after[0]).toISOString()}::timestamptz, ${start.after[1]})` : sql`true`;
 
-async function readHistory(tx: Transaction, { customerId, limit }: Asked, start: Start | undefined): Promise<Page> {
-  const rows = await rowsOf<InteractionRow>(
+async function readHistory(
+  tx: Transaction,
+  keys: ContentKeys,
+  { tenant, customerId, limit }: Asked,
+  start: Start | undefined,
+): Promise<Page> {
+  const rows = await rowsOf<InteractionRow & { wrapped_key: Uint8Array | null }>(
     tx,
     sql`
-      select ${INTERACTION_COLUMNS} from customer_history where customer_id = ${customerId} and ${follows(sql`(created_at, id)`, start)}
+      select ${INTERACTION_COLUMNS}, (select k.wrapped_key from customer_keys k where k.customer_id = ${customerId}) as wrapped_key
+      from customer_history where customer_id = ${customerId} and ${follows(sql`(created_at, id)`, start)}
       order by created_at desc, id desc limit ${limit + 1}`,
   );
   const page = rows.slice(0, limit);
   const last = page.at(-1);
+  const ids = sql.join([sql`null`, ...page.map(({ id }) => sql`${id}`)], sql`, `);
   return {
-    interactions: page.map(interactionOf),
+    auditRecords: await readAudited(tx, sql`subject in (${ids}) and action like 'interaction.%'`),
+    interactions: page.map((line) => interactionOf(line, keys.read(tenant, customerId, line.wrapped_key))),
     next: last && rows.length > limit ? { list: 'history', after: [last.at, last.id] } : { list: 'queries', after: undefined },
   };
 }

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BehaviouralFeatures, CustomerTier, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
-import { aQuery, newTenant, openTestStore, startContext, storeKinds, until } from './context.fixture.js';
+import { noHistory } from './behaviour.js';
+import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
+import type { FeatureStore } from './featureStore.js';
 import { forgetOld } from './queryPartitions.js';
 import { millis, rowsOf, type Store } from './store.js';
 import { tcpProxy } from './tcpProxy.fixture.js';
@@ -12,7 +14,13 @@ const DAY_MS = 86_400_000;
 const START = new Date('2026-11-24T12:00:00Z');
 
 /** The features of a customer as anybody would count them from all rows. */
-async function counted(store: Store, { as }: ReturnType<typeof newTenant>, customerId: string, now: Date): Promise<BehaviouralFeatures> {
+async function counted(
+  store: Store,
+  { as }: ReturnType<typeof newTenant>,
+  customerId: string,
+  now: Date,
+  tiers: ReadonlyMap<string, CustomerTier>,
+): Promise<BehaviouralFeatures> {
   const rows = await store.within(as.within, (tx) =>
     rowsOf<{ status: string; score: number | null; at: number }>(
       tx,
@@ -28,8 +36,14 @@ async function counted(store: Store, { as }: ReturnType<typeof newTenant>, custo
     openInteractions: rows.filter(({ status }) => status === ResolutionStatus[ResolutionStatus.OPEN]).length,
     daysSinceLast: Math.min(...ages, Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY ? -1 : Math.min(...ages),
     meanSatisfaction: scores.length === 0 ? 0 : scores.reduce((sum, score) => sum + score) / scores.length,
-    tier: CustomerTier.UNSPECIFIED,
+    tier: tiers.get(customerId) ?? CustomerTier.UNSPECIFIED,
   };
+}
+
+/** Redis knows nothing until it is connected. */
+async function isConnected(features: FeatureStore): Promise<boolean> {
+  await features.keep('ready', 'c', { version: 1, countedAtMs: START.getTime(), history: noHistory });
+  return (await features.read('ready', 'c')) !== undefined;
 }
 
 const customers = fc.constantFrom('c-1', 'c-2');
@@ -47,6 +61,26 @@ const steps = fc.oneof(
     satisfaction: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
     resolved: fc.option(fc.boolean(), { nil: undefined }),
   }),
+  fc.record({
+    do: fc.constant('happen elsewhere' as const),
+    customer: customers,
+    status: fc.constantFrom(...[0, 1, 2, 3].map((status): ResolutionStatus => status)),
+    score: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+    daysAgo: fc.nat({ max: 40 }),
+    /** With the same one nothing is added. */
+    requestId: fc.constantFrom('', '', 'r-1'),
+  }),
+  fc.record({
+    do: fc.constant('become' as const),
+    which: fc.nat(),
+    status: fc.constantFrom(ResolutionStatus.OPEN, ResolutionStatus.RESOLVED, ResolutionStatus.ESCALATED),
+    score: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+  }),
+  fc.record({
+    do: fc.constant('know' as const),
+    customer: customers,
+    tier: fc.constantFrom(CustomerTier.STANDARD, CustomerTier.PLUS, CustomerTier.PREMIUM),
+  }),
   fc.record({ do: fc.constant('wait' as const), days: fc.constantFrom(0.5, 7, 29, 31) }),
   fc.record({ do: fc.constant('erase' as const), customer: customers }),
 );
@@ -58,14 +92,7 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
   beforeAll(async () => {
     store = await openTestStore(kind);
     mesh = await startContext(store, { redisUrl, featuresTtlMs: 1000 * DAY_MS });
-    await until(async () => {
-      await mesh.features.keep('ready', 'c', {
-        version: 1,
-        countedAtMs: START.getTime(),
-        history: { total: 0, escalations: 0, open: 0, scores: 0, scoreSum: 0, lastAt: null, recent: [] },
-      });
-      return (await mesh.features.read('ready', 'c')) !== undefined;
-    });
+    await until(() => isConnected(mesh.features));
   });
   afterAll(async () => {
     await mesh.close();
@@ -85,6 +112,8 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
       fc.asyncProperty(fc.array(steps, { minLength: 1, maxLength: 12 }), async (sequence) => {
         const t = newTenant();
         const asked: string[] = [];
+        const happened: { customerId: string; id: string }[] = [];
+        const tiers = new Map<string, CustomerTier>();
         const ask = async (customerId: string, action: Action, daysAgo: number) => {
           const query = aQuery({ customerId, action, createTime: new Date(mesh.clock.now.getTime() - daysAgo * DAY_MS) });
           await mesh.context.recordDecision({ query, fingerprint: '' }, t.as);
@@ -98,10 +127,37 @@ describe.each(storeKinds)('the features of a customer, on %s,', (kind) => {
             const about = { queryId: asked[step.which % asked.length]!, satisfaction, resolved, correctedIntent: 'cancel_order' };
             await mesh.feedback.submitFeedback(about, t.as).catch(() => undefined);
           }
+          if (step.do === 'happen elsewhere') {
+            const { customer: customerId, status: resolutionStatus, score: satisfactionScore, daysAgo, requestId } = step;
+            const createTime = new Date(mesh.clock.now.getTime() - daysAgo * DAY_MS);
+            const interaction = { type: 'CALL', summary: 'said hello', resolutionStatus, satisfactionScore, createTime };
+            const call = mesh.customers.createInteraction({ customerId, interaction, requestId }, t.as);
+            expect(['it succeeded', 'REQUEST_ID_REUSED', 'CUSTOMER_ERASED']).toContain(await reasonOf(call));
+            const id = await call.then(
+              (made) => made.interaction?.id,
+              () => undefined,
+            );
+            if (id !== undefined) happened.push({ customerId, id });
+          }
+          if (step.do === 'become' && happened.length > 0) {
+            const { customerId, id } = happened[step.which % happened.length]!;
+            const interaction = { id, resolutionStatus: step.status, satisfactionScore: step.score };
+            const outcome = await reasonOf(mesh.customers.updateInteraction({ customerId, interaction }, t.as));
+            expect(['it succeeded', 'INTERACTION_NOT_FOUND']).toContain(outcome);
+          }
+          if (step.do === 'know') {
+            const customer = { id: step.customer, tier: step.tier };
+            const outcome = await reasonOf(mesh.customers.updateCustomer({ customer, allowMissing: true }, t.as));
+            expect(['it succeeded', 'CUSTOMER_ERASED']).toContain(outcome);
+            if (outcome === 'it succeeded') tiers.set(step.customer, step.tier);
+          }
           if (step.do === 'wait') mesh.clock.now = new Date(mesh.clock.now.getTime() + step.days * DAY_MS);
-          if (step.do === 'erase') await mesh.customers.eraseCustomer({ customerId: step.customer }, t.as);
+          if (step.do === 'erase') {
+            await mesh.customers.eraseCustomer({ customerId: step.customer }, t.as);
+            tiers.delete(step.customer);
+          }
           for (const customer of ['c-1', 'c-2']) {
-            const truth = await counted(store, t, customer, mesh.clock.now);
+            const truth = await counted(store, t, customer, mesh.clock.now, tiers);
             expect(await featuresOf(t, customer)).toEqual(truth);
             // What is kept of the version that stands is right, also when nobody has asked since.
             const kept = await mesh.features.read(t.tenant, customer);
@@ -164,6 +220,7 @@ describe.runIf(process.env['REDIS_URL'])('a Redis that goes and comes back', () 
     const ask = () => mesh.context.recordDecision({ query: aQuery({ customerId: 'c-1' }), fingerprint: '' }, t.as);
     const isKept = async () => (await mesh.features.read(t.tenant, 'c-1')) !== undefined;
     try {
+      await until(() => isConnected(mesh.features));
       await ask();
       await until(async () => (await total()) === 1 && (await isKept()));
       const inRedis = await mesh.features.read(t.tenant, 'c-1');

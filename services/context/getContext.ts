@@ -88,7 +88,7 @@ async function read(tx: Transaction, customerId: string, keyOf: KeyOf, kept: Kep
   const context = GetContextResponse.fromPartial({
     known: stored !== undefined,
     profile: stored ?? { ...noProfile, id: customerId },
-    interactions: (row?.interactions ?? []).map(interactionOf),
+    interactions: (row?.interactions ?? []).map((line) => interactionOf(line, key)),
   });
   const isKept = kept !== undefined && kept.version === row?.version;
   countLookup(isKept ? 'hit' : kept ? 'stale' : 'miss');

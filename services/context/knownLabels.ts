@@ -22,7 +22,11 @@ const FEW = 30;
 
 /** What is served of a space. @param space the bundle's default when empty @throws Fault LABEL_SPACE_UNKNOWN */
 export async function readKnownLabels(inference: Inference, space: string, within: Within): Promise<KnownLabels> {
-  const { manifest, digest, defaultLabelSpace }: DescribeBundleResponse = await inference.describeBundle({}, { within });
+  return knownLabelsIn(await inference.describeBundle({}, { within }), space);
+}
+
+/** The same of a bundle that was described already. @throws Fault LABEL_SPACE_UNKNOWN */
+export function knownLabelsIn({ manifest, digest, defaultLabelSpace }: DescribeBundleResponse, space: string): KnownLabels {
   const spaces = manifest?.spaces ?? [];
   const name = space || defaultLabelSpace;
   const found = spaces.find((one) => one.name === name);

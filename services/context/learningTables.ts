@@ -70,7 +70,7 @@ export const reviews = pgTable(
   ],
 );
 
-/** What a challenger would have answered. The champion's answer is the query's own. */
+/** What a challenger would have answered, and what the champion did: of its own, so that comparing them reads no message. */
 export const shadowPredictions = pgTable(
   'shadow_predictions',
   {
@@ -80,6 +80,9 @@ export const shadowPredictions = pgTable(
     bundleDigest: text('bundle_digest').notNull(),
     labelSpace: text('label_space').notNull(),
     intent: text('intent').notNull(),
+    /** SHA-256 of the champion's manifest, and its first intent: of the message, as it was answered. Empty in rows of a version before, which count no more. */
+    championDigest: text('champion_digest').notNull().default(''),
+    championIntent: text('champion_intent').notNull().default(''),
     confidence: doublePrecision('confidence').notNull(),
     /** Predictive entropy in nats. */
     uncertainty: doublePrecision('uncertainty').notNull(),
@@ -87,7 +90,8 @@ export const shadowPredictions = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.queryId, t.bundleDigest] }),
-    index('shadow_predictions_bundle').on(t.tenant, t.bundleDigest, t.createdAt),
+    // Holds all that is counted. Nearly all entries are alike, which takes little room.
+    index('shadow_predictions_pair').on(t.tenant, t.bundleDigest, t.championDigest, t.labelSpace, t.championIntent, t.intent),
     index('shadow_predictions_age').using('brin', t.createdAt),
     ownTenant(),
     everyTenant(),

@@ -48,4 +48,25 @@ describe('the paired test', () => {
       }),
     );
   });
+
+  /** How often a challenger that is no better passes, looked at after each message that tells the two apart, from the tenth on. */
+  const passesByChance = (alpha: number, most: number): number => {
+    let going = new Map([[0, 1]]);
+    let passed = 0;
+    for (let apart = 1; apart <= most; apart += 1) {
+      const next = new Map<number, number>();
+      for (const [won, share] of going) for (const now of [won, won + 1]) next.set(now, (next.get(now) ?? 0) + share / 2);
+      for (const [won, share] of apart < 10 ? [] : next) {
+        if (pairedTest(counts(apart - won, won))!.oneSidedP > alpha) continue;
+        passed += share;
+        next.delete(won);
+      }
+      going = next;
+    }
+    return passed;
+  };
+
+  it('looked at again and again passes by chance in 1 of 20 cases with 0.01, and in nearly 1 of 5 with 0.05', () => {
+    expect([passesByChance(0.01, 100), passesByChance(0.05, 100)]).toEqual([expect.closeTo(0.0476, 4), expect.closeTo(0.1843, 4)]);
+  });
 });

@@ -43,7 +43,11 @@ export async function searchPassages(tx: Transaction, vectors: boolean, search: 
   const comparable = vectors ? search.embedding.length === EMBEDDING_DIMENSION : search.embedding.length > 0;
   const withVectors = comparable && search.encoderDigest !== '';
   const words = await wordsOf(tx, search.text);
-  const rows = await rowsOf<Row>(tx, statement(search, words, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
+  const find = (candidates: string): Promise<Row[]> =>
+    rowsOf<Row>(tx, statement(search, words, candidates, withVectors ? distanceFrom(search.embedding, vectors) : undefined));
+  const found = await find(candidatesOf(words, search.wordCounts));
+  // Common words may never stand together.
+  const rows = found.length === 0 && words.length > 1 ? await find(anyOf(words)) : found;
   const nearest = rows.filter((row) => row.distance !== null);
   const worded = rows.filter((row) => row.distance === null);
   return fuseRanks(mergeRankings(nearest, worded), search.intents, withVectors)
@@ -99,7 +103,7 @@ async function wordsOf(tx: Transaction, text: string): Promise<string[]> {
 }
 
 /** Two rankings one after the other, each best first. Plain selects: on the hot path planning costs as much as running. */
-function statement(search: PassageSearch, words: readonly string[], distance: SQL | undefined): SQL {
+function statement(search: PassageSearch, words: readonly string[], candidates: string, distance: SQL | undefined): SQL {
   const depth = Math.max(MIN_CANDIDATES, 2 * search.limit);
   const [forAgents, now] = [search.audience === Audience.AGENT, search.now.toISOString()];
   const readable = forAgents ? sql`true` : sql`audience = ${Audience[Audience.PUBLIC]} and (stale_at is null or stale_at > ${now})`;
@@ -107,7 +111,7 @@ function statement(search: PassageSearch, words: readonly string[], distance: SQ
   // Any of the words may match: a message is no search expression.
   const worded = sql`
     select ${columns}, null::float8 as distance
-    from replymesh_search.worded_passages(${candidatesOf(words, search.wordCounts)}::tsquery, ${anyOf(words)}::tsquery, ${forAgents}, ${now}, ${depth})`;
+    from replymesh_search.worded_passages(${candidates}::tsquery, ${anyOf(words)}::tsquery, ${forAgents}, ${now}, ${depth})`;
   if (distance === undefined) return worded;
   return sql`(
     select ${columns}, ${distance} as distance from passages

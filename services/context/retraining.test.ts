@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RetrainingVerdict } from '../../gen/replymesh/v1/model_monitoring_service.js';
-import { retrainingVerdict } from './retraining.js';
+import { labelsSince, retrainingVerdict } from './retraining.js';
 
 const RULE = { consecutiveWindows: 3, leastLabels: 10 };
 const HOUR = 3_600_000;
@@ -35,5 +35,26 @@ describe('a space is to be trained anew', () => {
 
   it('not because one stretch of time was looked at again and again', () => {
     expect(verdict([window(0, true), window(0.1, true), window(0.2, true), window(0.3, true)])).toBe('NOT_LASTING');
+  });
+});
+
+describe('labels count', () => {
+  const served = new Date('2026-11-01T00:00:00Z');
+  const bundle = (alias: string, day: string, space = 'support') => ({
+    aliases: [alias],
+    createTime: new Date(`${day}T00:00:00Z`),
+    spaces: [{ name: space, labelCount: 2, figures: [] }],
+  });
+  const since = (...bundles: ReturnType<typeof bundle>[]) => labelsSince('support', served, bundles).toISOString().slice(0, 10);
+
+  it('from when the served bundle was made, or its challenger, which is to have its time', () => {
+    expect(since()).toBe('2026-11-01');
+    expect(since(bundle('champion', '2026-11-01'), bundle('challenger', '2026-11-20'))).toBe('2026-11-20');
+  });
+
+  it('whatever challenger is older, has not the space, or is none', () => {
+    expect(since(bundle('challenger', '2026-10-01'))).toBe('2026-11-01');
+    expect(since(bundle('challenger', '2026-11-20', 'banking'))).toBe('2026-11-01');
+    expect(since(bundle('added', '2026-11-20'))).toBe('2026-11-01');
   });
 });

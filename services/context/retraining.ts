@@ -1,4 +1,5 @@
 import { RetrainingVerdict } from '../../gen/replymesh/v1/model_monitoring_service.js';
+import type { Bundle } from '../../gen/replymesh/v1/model_service.js';
 
 /** A window of one space that was compared with the served bundle. */
 export interface CheckedWindow {
@@ -9,7 +10,7 @@ export interface CheckedWindow {
 export interface RetrainingRule {
   /** Windows in a row, none of which overlaps another, that have to be drifted. */
   readonly consecutiveWindows: number;
-  /** Labels that people have to have given since the bundle was made. */
+  /** Labels that people have to have given since the bundle was made, or its challenger. */
   readonly leastLabels: number;
 }
 
@@ -22,6 +23,15 @@ export function retrainingVerdict(windows: readonly CheckedWindow[], labels: num
   if (!apart[0]?.drifted) return RetrainingVerdict.NO_DRIFT;
   if (apart.length < rule.consecutiveWindows || apart.some(({ drifted }) => !drifted)) return RetrainingVerdict.NOT_LASTING;
   return labels < rule.leastLabels ? RetrainingVerdict.TOO_FEW_LABELS : RetrainingVerdict.WANTED;
+}
+
+/**
+ * From when on labels count for a space: since the served bundle was made, or the challenger that has the space. Until there are enough newer ones,
+ * the challenger is left alone to show on live messages what it has learned; another one would begin anew.
+ */
+export function labelsSince(space: string, served: Date, bundles: readonly Pick<Bundle, 'aliases' | 'createTime' | 'spaces'>[]): Date {
+  const challenger = bundles.find(({ aliases, spaces }) => aliases.includes('challenger') && spaces.some(({ name }) => name === space));
+  return new Date(Math.max(served.getTime(), challenger?.createTime?.getTime() ?? 0));
 }
 
 /** The latest window, the latest one that ended before that began, and so on. */

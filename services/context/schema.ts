@@ -52,11 +52,11 @@ export const customerHistory = pgTable(
     customerId: text('customer_id').notNull(),
     /** `QUERY` for a message, whose id the line has; else what the other system calls it. */
     interactionType: text('interaction_type').notNull(),
-    /** The likeliest intent of a message. */
+    /** The likeliest intent of a message; what another system said is encrypted under the customer's key: `sealed:` and base64. */
     summary: text('summary').notNull(),
-    /** How far it got; feedback changes it, except that what was escalated stays so. */
+    /** How far it got; feedback or the other system changes it, except that what was escalated stays so. */
     resolutionStatus: text('resolution_status').notNull(),
-    /** 1 to 5, from feedback. */
+    /** 1 to 5, from feedback or the other system. */
     satisfactionScore: integer('satisfaction_score'),
     createdAt: time('created_at').notNull(),
   },
@@ -69,7 +69,7 @@ export const customerHistory = pgTable(
   ],
 );
 
-/** A number for each customer whose lines in `customer_history` the mesh has changed. It grows with each change: by it, what was counted of them before is known to be out of date. */
+/** A number for each customer whose profile or lines in `customer_history` the mesh has changed. It grows with each change: by it, what was read or counted of them before is known to be out of date. */
 export const customerVersions = pgTable(
   'customer_versions',
   {

@@ -8,6 +8,7 @@ import { log } from '../../lib/log.js';
 import { packageRoot } from '../../lib/packageRoot.js';
 import { contentOf, insertArticle, requireValid } from './article.js';
 import type { ContentKeys } from './contentKeys.js';
+import { sealSummary } from './interactionRow.js';
 import { sealProfile } from './sealedProfile.js';
 import { hexOf } from './sealedQuery.js';
 import { rowsOf, type Store, type Transaction } from './store.js';
@@ -117,8 +118,9 @@ async function insertCustomers(
     updated_at: at,
   }));
   const history = customers.flatMap((c) =>
-    c.interactions.map(({ interaction_id, type, days_ago, ...rest }) => ({
+    c.interactions.map(({ interaction_id, type, days_ago, summary, ...rest }) => ({
       ...rest,
+      summary: sealSummary(keyOf.get(c.customer_id)!, interaction_id, summary),
       interaction_type: type,
       tenant,
       id: interaction_id,

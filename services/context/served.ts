@@ -6,6 +6,7 @@ import { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_servi
 import { FeedbackServiceDefinition } from '../../gen/replymesh/v1/feedback_service.js';
 import { KnowledgeServiceDefinition } from '../../gen/replymesh/v1/knowledge_service.js';
 import { ModelMonitoringServiceDefinition } from '../../gen/replymesh/v1/model_monitoring_service.js';
+import type { ModelServiceDefinition } from '../../gen/replymesh/v1/model_service.js';
 import { ReviewServiceDefinition } from '../../gen/replymesh/v1/review_service.js';
 import { TrainingServiceDefinition } from '../../gen/replymesh/v1/training_service.js';
 import type { MeshClient } from '../../lib/client.js';
@@ -17,6 +18,7 @@ import { claimReview } from './claimReview.js';
 import { compareBundles } from './compareBundles.js';
 import type { ContentKeys } from './contentKeys.js';
 import { createArticle } from './createArticle.js';
+import { createInteraction } from './createInteraction.js';
 import { deleteArticle } from './deleteArticle.js';
 import type { Embedder } from './embedder.js';
 import { ContextServiceDefinition } from './encodedPage.js';
@@ -26,6 +28,7 @@ import { exportTrainingRows } from './exportTrainingRows.js';
 import type { FeatureStore } from './featureStore.js';
 import { getArticle } from './getArticle.js';
 import { getContext } from './getContext.js';
+import { getCustomer } from './getCustomer.js';
 import { getDecisionInputs } from './getDecisionInputs.js';
 import { getDriftReport } from './getDriftReport.js';
 import { getModelAgreement } from './getModelAgreement.js';
@@ -50,6 +53,8 @@ import { searchKnowledge } from './searchKnowledge.js';
 import type { Store } from './store.js';
 import { submitFeedback } from './submitFeedback.js';
 import { updateArticle } from './updateArticle.js';
+import { updateCustomer } from './updateCustomer.js';
+import { updateInteraction } from './updateInteraction.js';
 import { verifyAuditLog } from './verifyAuditLog.js';
 import type { CountedWords } from './wordCounts.js';
 
@@ -63,6 +68,7 @@ interface Parts {
   readonly embedder: Embedder;
   readonly wordCounts: CountedWords;
   readonly inference: Pick<MeshClient<InferenceServiceDefinition>, 'embed' | 'describeBundle'>;
+  readonly models: Pick<MeshClient<ModelServiceDefinition>, 'listBundles'>;
   /** Share of all messages that chance takes before a person. */
   readonly reviewSample: number;
   readonly driftRule: DriftRule;
@@ -72,73 +78,60 @@ interface Parts {
 const newLabelId = (): string => `lbl_${uuidv7()}`;
 
 /** The services of this process. */
-export const served = ({
-  store,
-  cache,
-  features,
-  keys,
-  audit,
-  pseudonymOf,
-  embedder,
-  wordCounts,
-  inference,
-  reviewSample,
-  driftRule,
-  now,
-}: Parts): Served[] => [
+export const served = (parts: Parts): Served[] => [
   serve(ContextServiceDefinition, {
-    getContext: getContext({ store, cache, features, keys, now }),
-    searchKnowledge: searchKnowledge({ store, wordCounts, now }),
-    reserveRequest: reserveRequest({ store, keys, now }),
-    releaseRequest: releaseRequest({ store }),
-    recordDecision: recordDecision({ store, cache, features, keys, audit, reviewSample, now }),
-    getQuery: getQuery({ store, keys }),
-    getDecisionInputs: getDecisionInputs({ store, keys }),
-    listQueries: listQueries({ store, keys }),
+    getContext: getContext(parts),
+    searchKnowledge: searchKnowledge(parts),
+    reserveRequest: reserveRequest(parts),
+    releaseRequest: releaseRequest(parts),
+    recordDecision: recordDecision(parts),
+    getQuery: getQuery(parts),
+    getDecisionInputs: getDecisionInputs(parts),
+    listQueries: listQueries(parts),
   }),
   serve(KnowledgeServiceDefinition, {
-    createArticle: createArticle({ store, audit, embedder, now }),
-    getArticle: getArticle({ store }),
-    listArticles: listArticles({ store, now }),
-    updateArticle: updateArticle({ store, audit, embedder, now }),
-    deleteArticle: deleteArticle({ store, audit, now }),
-    searchArticles: searchArticles({ store, inference, wordCounts, now }),
-    importArticles: importArticles({ store, audit, embedder, now }),
+    createArticle: createArticle(parts),
+    getArticle: getArticle(parts),
+    listArticles: listArticles(parts),
+    updateArticle: updateArticle(parts),
+    deleteArticle: deleteArticle(parts),
+    searchArticles: searchArticles(parts),
+    importArticles: importArticles(parts),
   }),
   serve(FeedbackServiceDefinition, {
-    submitFeedback: submitFeedback({
-      ...{ store, cache, features, keys, audit, inference, now },
-      newFeedbackId: () => `fbk_${uuidv7()}`,
-      newLabelId,
-    }),
+    submitFeedback: submitFeedback({ ...parts, newFeedbackId: () => `fbk_${uuidv7()}`, newLabelId }),
   }),
   serve(ReviewServiceDefinition, {
-    listReviews: listReviews({ store, keys, now }),
-    getReview: getReview({ store, keys }),
-    claimReview: claimReview({ store, keys, now }),
-    resolveReview: resolveReview({ store, keys, audit, inference, now, newLabelId }),
+    listReviews: listReviews(parts),
+    getReview: getReview(parts),
+    claimReview: claimReview(parts),
+    resolveReview: resolveReview({ ...parts, newLabelId }),
   }),
   serve(TrainingServiceDefinition, {
-    exportTrainingRows: exportTrainingRows({ store, keys, audit, inference, pseudonymOf, now }),
+    exportTrainingRows: exportTrainingRows(parts),
   }),
   serve(AuditServiceDefinition, {
-    listAuditRecords: listAuditRecords({ store }),
-    verifyAuditLog: verifyAuditLog({ store, audit }),
+    listAuditRecords: listAuditRecords(parts),
+    verifyAuditLog: verifyAuditLog(parts),
   }),
   serve(CustomerServiceDefinition, {
-    exportCustomer: exportCustomer({ store, keys, audit, now }),
-    eraseCustomer: eraseCustomer({ store, cache, features, keys, audit, now }),
+    getCustomer: getCustomer(parts),
+    updateCustomer: updateCustomer(parts),
+    createInteraction: createInteraction(parts),
+    updateInteraction: updateInteraction(parts),
+    exportCustomer: exportCustomer(parts),
+    eraseCustomer: eraseCustomer(parts),
   }),
   serve(AnalyticsServiceDefinition, {
-    getSummary: getSummary({ store, now }),
-    getTimeSeries: getTimeSeries({ store, now }),
-    getModelAgreement: getModelAgreement({ store, now }),
-    listKnowledgeGaps: listKnowledgeGaps({ store, now }),
+    getSummary: getSummary(parts),
+    getTimeSeries: getTimeSeries(parts),
+    getModelAgreement: getModelAgreement(parts),
+    listKnowledgeGaps: listKnowledgeGaps(parts),
   }),
   serve(ModelMonitoringServiceDefinition, {
-    checkDrift: checkDrift({ store, keys, inference, rule: driftRule, now, newReportId: () => `drf_${uuidv7()}` }),
-    getDriftReport: getDriftReport({ store }),
-    listDriftReports: listDriftReports({ store }),
-    compareBundles: compareBundles({ store }),
+    checkDrift: checkDrift({ ...parts, rule: parts.driftRule, newReportId: () => `drf_${uuidv7()}` }),
+    getDriftReport: getDriftReport(parts),
+    listDriftReports: listDriftReports(parts),
+    compareBundles: compareBundles(parts),
   }),
 ];

@@ -2,7 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../../lib/metrics.js';
-import { aQuery, newTenant, openTestStore, startContext, storeKinds, testKeys, until } from './context.fixture.js';
+import { fault } from '../errors.js';
+import { pairCounts } from './compareBundles.js';
+import { aQuery, newQueryId, newTenant, openTestStore, startContext, storeKinds, testKeys, until } from './context.fixture.js';
 import { shadowSink, startShadow } from './shadow.js';
 import { rowsOf, type Store } from './store.js';
 
@@ -32,9 +34,8 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     return queries.map(({ id }) => id).sort();
   }
   const answer = (intent: string) => ({ bundleDigest: CHALLENGER, labelSpace: 'support', intent, confidence: 0.7, predictiveEntropy: 0.2 });
-  const dropped = async (): Promise<number> =>
-    (await registry.getSingleMetric('shadow_messages_total')!.get()).values.find(({ labels }) => labels['result'] === 'dropped')?.value ??
-    0;
+  const counted = async (result: 'read' | 'dropped' | 'skipped'): Promise<number> =>
+    (await registry.getSingleMetric('shadow_messages_total')!.get()).values.find(({ labels }) => labels['result'] === result)?.value ?? 0;
   const eventOf = (t: T, id: string, createdAt = new Date()) => ({
     ...{ transactionId: '0', position: 0, tenant: t.tenant, id: `QueryProcessed/${id}`, type: 'QueryProcessed' },
     ...{ subject: id, payload: {}, createdAt },
@@ -59,15 +60,46 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     await shadow.close();
   });
 
-  it('that is busy, or too late, drops the message and counts it', async () => {
+  it('that fails, or is too late, drops the message and counts it', async () => {
     const t = newTenant();
     const [id = ''] = await record(t, 1);
-    const before = await dropped();
-    mesh.inference.state.predictChallenger = () => Promise.reject(new Error('busy'));
+    const before = await counted('dropped');
+    mesh.inference.state.predictChallenger = () => Promise.reject(new Error('broken'));
     expect(await shadowSink(parts()).deliver([eventOf(t, id)], never)).toEqual([]);
     mesh.inference.state.predictChallenger = () => answer('track_refund');
     expect(await shadowSink(parts()).deliver([eventOf(t, id, new Date(Date.now() - 120_000))], never)).toEqual([]);
-    expect([await shadowsOf(t), (await dropped()) - before]).toEqual([[], 2]);
+    expect([await shadowsOf(t), (await counted('dropped')) - before]).toEqual([[], 2]);
+  });
+
+  it('that is busy reads the message when it is not, within the minute', async () => {
+    const t = newTenant();
+    const [id = ''] = await record(t, 1);
+    let asked = 0;
+    mesh.inference.state.predictChallenger = () =>
+      ++asked < 3 ? Promise.reject(fault('INFERENCE_BUSY', { queued: 1 })) : answer('track_refund');
+    await shadowSink(parts()).deliver([eventOf(t, id)], never);
+    expect([asked, (await shadowsOf(t)).length]).toEqual([3, 1]);
+    const before = await counted('dropped');
+    const late = new Date(Date.now() - 59_000);
+    mesh.inference.state.predictChallenger = () => Promise.reject(fault('INFERENCE_BUSY', { queued: 1 }));
+    await shadowSink(parts()).deliver([eventOf(t, id, late)], never);
+    expect((await counted('dropped')) - before).toBe(1);
+  });
+
+  it('counts what it cannot be compared on, and what came while inference was away', async () => {
+    const t = newTenant();
+    mesh.inference.state.predictChallenger = () => answer('track_refund');
+    const id = newQueryId();
+    await mesh.context.recordDecision({ query: aQuery({ id, decision: { id } as never }) }, t.as);
+    const before = [await counted('skipped'), await counted('dropped')] as const;
+    await shadowSink(parts()).deliver([eventOf(t, id)], never);
+    let away = false;
+    const describeChallenger = async () => (away ? Promise.reject(new Error('away')) : { digest: CHALLENGER, percent: 100 });
+    const sink = shadowSink({ ...parts(), inference: { ...mesh.inferenceClient, describeChallenger } });
+    await sink.deliver([], never);
+    away = true;
+    await sink.deliver([eventOf(t, id, new Date(Date.now() - 120_000))], never);
+    expect([(await counted('skipped')) - before[0], (await counted('dropped')) - before[1]]).toEqual([1, 1]);
   });
 
   it('writes nothing of a customer who was erased meanwhile, and nothing while there is no challenger', async () => {
@@ -132,5 +164,26 @@ describe.each(storeKinds)('a challenger on %s', (kind) => {
     expect(compared.test!.accuracyDifference).toBeCloseTo(1 / 3, 12);
     expect(await mesh.monitoring.compareBundles({ ...told, labelSpace: 'banking' }, t.as)).toMatchObject({ shadowed: 0 });
     expect(await mesh.monitoring.compareBundles(told, newTenant().as)).toMatchObject({ shadowed: 0 });
+  });
+
+  it('is compared without reading a message, and by rows of its own time alone', async () => {
+    const t = newTenant();
+    const [id = ''] = await record(t, 1);
+    const asked = { champion: CHAMPION, challenger: CHALLENGER, labelSpace: '' };
+    // As a version wrote it that did not keep what the champion said.
+    await store.within(t.as.within, (tx) =>
+      tx.execute(sql`
+        insert into shadow_predictions (tenant, query_id, bundle_digest, label_space, intent, confidence, uncertainty, created_at)
+        values (${t.tenant}, ${id}, ${CHALLENGER}, 'support', 'get_refund', 0.7, 0.2, now())`),
+    );
+    expect(await mesh.monitoring.compareBundles(asked, t.as)).toMatchObject({ shadowed: 0, labelled: 0 });
+    const plan = await store.within(t.as.within, async (tx) => {
+      await tx.execute(sql`set local enable_seqscan = off`);
+      await tx.execute(sql`set local enable_bitmapscan = off`);
+      const rows = await rowsOf<{ 'QUERY PLAN': string }>(tx, sql`explain (costs off) ${pairCounts(asked)}`);
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    });
+    expect(plan).toContain('Index Only Scan using shadow_predictions_pair');
+    expect(plan).not.toContain('queries');
   });
 });

@@ -1,7 +1,7 @@
 import type { Span } from './span.js';
 
 /** Digits of one or more numbers, with what people put between them. */
-const RUN = /\d(?:[\s./_\p{Pd}]{0,3}\d){12,}/gu;
+const RUN = /\d(?:[\s./_|:·•\p{Pd}]{0,3}\d){12,}/gu;
 const SHORTEST = 13;
 const LONGEST = 19;
 /** First digits and lengths of the networks in use. Source: ISO/IEC 7812 and the networks' own ranges. */

@@ -15,8 +15,8 @@ export interface Masked {
   readonly originals: ReadonlyMap<string, string>;
 }
 
-// The parts are bounded, so that no text makes the search slow.
-const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+// The parts are bounded, so that no text makes the search slow. What nobody sees (`\p{Cf}`) hides no address.
+const EMAIL = /[\p{L}\p{N}\p{Cf}._%+'’/&#*^~!$-]{1,64}@[\p{L}\p{N}\p{Cf}-]{1,63}(?:\.[\p{L}\p{N}\p{Cf}-]{1,63}){1,8}/gu;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const PLACEHOLDER = /\{\{[A-Z]+_\d+\}\}/g;
 

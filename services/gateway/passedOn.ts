@@ -13,6 +13,7 @@ import { eraseSpooled } from './eraseSpooled.js';
 import { forward } from './forward.js';
 import { maskEditedReply } from './maskEditedReply.js';
 import { maskFeedback } from './maskFeedback.js';
+import { maskSummary } from './maskSummary.js';
 import type { Spool } from './spool.js';
 
 /** The public services that others implement. */
@@ -22,7 +23,11 @@ export const passedOn = (to: Connections, spool: Spool): Served[] => [
   forward(ReviewServiceDefinition, to.reviews.client, { resolveReview: maskEditedReply }),
   forward(TrainingServiceDefinition, to.training.client),
   forward(AuditServiceDefinition, to.audit.client),
-  forward(CustomerServiceDefinition, to.customers.client, { eraseCustomer: eraseSpooled(spool) }),
+  forward(CustomerServiceDefinition, to.customers.client, {
+    createInteraction: maskSummary,
+    updateInteraction: maskSummary,
+    eraseCustomer: eraseSpooled(spool),
+  }),
   forward(AnalyticsServiceDefinition, to.analytics.client),
   forward(ModelMonitoringServiceDefinition, to.monitoring.client),
   forward(ModelServiceDefinition, to.models.client),

@@ -113,6 +113,14 @@ describe('a reply without a language model', () => {
 });
 
 describe('a reply of a language model', () => {
+  it('has the numbers that the model was not told, where it repeats what stands for them', async () => {
+    server.script({ chunks: ['Your order is {{FA', 'CT_1}}. Your order is {{FACT_2}}. ', `${REFUND} [1]`] });
+    const result = await reply(parts({}));
+    expect(result.sentences).toEqual([GREETING, 'Your order is NW-10482. ', `${REFUND} `, CLOSING]);
+    expect(result.withheldSentences).toBe(1);
+    expect(JSON.stringify(server.requests.at(-1))).not.toContain('10482');
+  });
+
   it('keeps what the sources say, with greeting, farewell, citations and what it took', async () => {
     server.script({
       chunks: words(`${REFUND} [1] Open Account > Orders and choose the order [2].`),

@@ -90,7 +90,7 @@ async function* byModel(
     customerName: request.customer?.displayName ?? '',
     customerText: request.text,
   });
-  const sentences = modelReply(heard.events, gate, prompt.passages);
+  const sentences = modelReply(heard.events, gate, prompt);
   const said: string[] = [];
   const say = (sentence: string): GenerateStreamResponse => {
     said.push(sentence);

@@ -16,7 +16,7 @@ describe('the sentences of a language model', () => {
     const passages = ['a', 'b'].map((articleId) => Passage.fromPartial({ articleId, id: `${articleId}#0` }));
     const second: Gate = () => ({ supported: true, passages: [1], courtesy: false });
     const end = async (gate: Gate) => {
-      const reply = modelReply(textOf('It is known [1].'), gate, passages);
+      const reply = modelReply(textOf('It is known [1].'), gate, { passages, kept: new Map() });
       expect((await reply.next()).value).toBe('It is known.');
       return ((await reply.next()).value as ModelReply).citations.map((one) => one.articleId);
     };
@@ -34,7 +34,7 @@ describe('the sentences of a language model', () => {
         left = true;
       }
     }
-    const reply = modelReply(endless(), lenient, []);
+    const reply = modelReply(endless(), lenient, { passages: [], kept: new Map() });
     expect(await reply.next()).toEqual({ done: false, value: 'One is whole. ' });
     expect(await reply.next()).toMatchObject({ done: true, value: { spoke: true, complete: false } });
     expect(left).toBe(true);

@@ -1,8 +1,8 @@
 import type { Citation, LanguageModelUsage } from '../../gen/replymesh/type/v1/decision.js';
-import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 import { citationsOf, withoutMarkers } from './citations.js';
 import { type Gate, MAX_SENTENCE_CHARS, type Verdict } from './gate.js';
 import type { LlmEvent } from './llm.js';
+import { type Prompt, withFacts } from './prompt.js';
 import { splitSentences, takeSentences } from './sentences.js';
 
 /** What became of a language model's text. */
@@ -31,7 +31,7 @@ const FAREWELL = /^(?:(?:kind|best|warm) (?:regards|wishes)|regards|(?:yours )?s
 export async function* modelReply(
   events: AsyncIterable<LlmEvent>,
   gate: Gate,
-  passages: readonly Passage[],
+  { passages, kept }: Pick<Prompt, 'passages' | 'kept'>,
 ): AsyncGenerator<string, ModelReply> {
   const cited = new Set<number>();
   const withheld: Unsupported[] = [];
@@ -40,7 +40,7 @@ export async function* modelReply(
   let farewell = false;
 
   function judge(raw: string): string[] {
-    const text = withoutMarkers(raw);
+    const text = withFacts(withoutMarkers(raw), kept);
     const bare = text.trim();
     farewell ||= FAREWELL.test(bare);
     if (farewell || bare === '' || GREETING.test(bare)) return [];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GenerateRequest } from '../../gen/replymesh/generator/v1/generator_service.js';
 import { FactType } from '../../gen/replymesh/type/v1/customer.js';
 import { Action } from '../../gen/replymesh/type/v1/decision.js';
-import { promptOf, RULES } from './prompt.js';
+import { promptOf, RULES, withFacts } from './prompt.js';
 
 const passage = (id: string, text: string) => ({ id, articleId: id, title: id, text, score: 1, textSha256: '' });
 const request = (parts: Partial<GenerateRequest>): GenerateRequest =>
@@ -69,18 +69,26 @@ describe('the prompt', () => {
     expect(promptOf(request({ text: 'Where is my refund?' }), 10_000).sha256).not.toBe(once.sha256);
   });
 
-  it("tells the model neither the customer's name nor e-mail nor postal address", () => {
+  it("tells the model neither the customer's name nor e-mail nor postal address, and no number that says whose it is", () => {
     const facts = [
       { key: 'account.email', value: 'ada@example.com', type: FactType.EMAIL },
       { key: 'shipping.address', value: '14 Alder Street', type: FactType.ADDRESS },
       { key: 'order.number', value: 'NW-10482', type: FactType.NUMBER },
+      { key: 'order.total', value: '1899.00 USD', type: FactType.MONEY },
+      { key: 'payment.method', value: 'Visa ending in 4242', type: FactType.TEXT },
+      { key: 'account.type', value: 'Premium', type: FactType.TEXT },
     ];
-    const { messages } = promptOf(
+    const { messages, kept } = promptOf(
       request({ customer: { id: 'cus_ada', displayName: 'Ada Mensah', tier: 1, language: 'en', facts } }),
       10_000,
     );
-    expect(messages[1].content).not.toMatch(/Ada|ada@|Alder|cus_ada/);
-    expect(dataOf(messages[1].content)).toMatchObject({ facts: { 'order.number': 'NW-10482' } });
+    expect(messages[1].content).not.toMatch(/Ada|ada@|Alder|cus_ada|10482|4242/);
+    expect(dataOf(messages[1].content)['facts']).toEqual({
+      ...{ 'order.number': '{{FACT_1}}', 'order.total': '1899.00 USD', 'payment.method': '{{FACT_2}}', 'account.type': 'Premium' },
+    });
+    expect(withFacts('Order {{FACT_1}}, paid by {{FACT_2}}; {{FACT_3}} and {{ORDER_1}} stay.', kept)).toBe(
+      'Order NW-10482, paid by Visa ending in 4242; {{FACT_3}} and {{ORDER_1}} stay.',
+    );
   });
 
   it('leaves out the least relevant passages when they are too long, and never the first', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { GenerateRequest } from '../../gen/replymesh/generator/v1/generator_service.js';
-import { FactType } from '../../gen/replymesh/type/v1/customer.js';
+import { type CustomerFact, FactType } from '../../gen/replymesh/type/v1/customer.js';
 import { SentimentLabel } from '../../gen/replymesh/type/v1/decision.js';
 import type { Passage } from '../../gen/replymesh/type/v1/knowledge.js';
 
@@ -14,6 +14,8 @@ export interface Prompt {
   readonly messages: readonly [Message, Message];
   /** Passages that were shown, in order: `[1]` in the answer is the first. */
   readonly passages: readonly Passage[];
+  /** What stands for a fact in the prompt, with the value that stays here: `{{FACT_1}}` → `NW-10482`. */
+  readonly kept: ReadonlyMap<string, string>;
   /** SHA-256 of the messages as JSON, lower-case hexadecimal. */
   readonly sha256: string;
 }
@@ -35,6 +37,11 @@ const MAX_INTERACTIONS = 5;
 /** Facts that are sent to no language model: the reply can do without them, and the endpoint may be somebody else's. */
 const PRIVATE_FACTS: ReadonlySet<FactType> = new Set([FactType.EMAIL, FactType.ADDRESS]);
 
+/** So many digits in a free text are the number of something: of an order, a card, a telephone. */
+const NUMBERED = /(?:\d\D{0,2}){4}/;
+/** Facts that say whose they are: the model hears that there is one, and a reply that repeats what stands for it gets the value afterwards. */
+const isKept = ({ type, value }: CustomerFact): boolean => type === FactType.NUMBER || (type === FactType.TEXT && NUMBERED.test(value));
+
 /** JSON in ASCII without angle brackets: no text in it can look like a marker line, and no invisible character hides. */
 const quote = (data: unknown): string =>
   JSON.stringify(data, undefined, 1).replace(/[<>&\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -54,19 +61,20 @@ function fitting(passages: readonly Passage[], maxChars: number): Passage[] {
 }
 
 /**
- * Typed parts to messages. The customer's name, e-mail and postal addresses stay out.
+ * Typed parts to messages. The customer's name, e-mail and postal addresses stay out, and so do numbers of orders and the like.
  * @param maxPassageChars most characters of passages; what does not fit is left out, least relevant first
  */
 export function promptOf(request: GenerateRequest, maxPassageChars: number): Prompt {
   const passages = fitting(request.passages, maxPassageChars);
+  const told = (request.customer?.facts ?? []).filter((fact) => !PRIVATE_FACTS.has(fact.type));
+  const kept = new Map(told.filter(isKept).map(({ value }, index) => [`{{FACT_${index + 1}}}`, value]));
+  const standIn = new Map([...kept].map(([placeholder, value]) => [value, placeholder]));
   const block = quote({
     customer_message: request.text,
     topic: request.intent,
     tone: SentimentLabel[request.sentiment?.label ?? SentimentLabel.UNSPECIFIED]?.toLowerCase(),
     passages: passages.map((passage, index) => ({ number: index + 1, title: passage.title, text: passage.text })),
-    facts: Object.fromEntries(
-      (request.customer?.facts ?? []).filter((fact) => !PRIVATE_FACTS.has(fact.type)).map((fact) => [fact.key, fact.value]),
-    ),
+    facts: Object.fromEntries(told.map((fact) => [fact.key, (isKept(fact) && standIn.get(fact.value)) || fact.value])),
     earlier: request.interactions.slice(0, MAX_INTERACTIONS).map(({ type, summary }) => ({ type, summary })),
   });
   // Made from the block itself, so that the same request gives the same prompt and no text can hold its own marker.
@@ -75,5 +83,9 @@ export function promptOf(request: GenerateRequest, maxPassageChars: number): Pro
     { role: 'system', content: RULES },
     { role: 'user', content: `<data ${marker}>\n${block}\n</data ${marker}>\nWrite the reply to "customer_message" by the rules.` },
   ] as const;
-  return { messages, passages, sha256: sha256(JSON.stringify(messages)) };
+  return { messages, passages, kept, sha256: sha256(JSON.stringify(messages)) };
 }
+
+/** The text with the values of the facts that it repeats. */
+export const withFacts = (text: string, kept: Prompt['kept']): string =>
+  text.replace(/\{\{FACT_\d+\}\}/g, (placeholder) => kept.get(placeholder) ?? placeholder);

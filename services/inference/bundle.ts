@@ -43,7 +43,7 @@ export async function openBundle(dir: string, defaultLabelSpace: string): Promis
 /** Reads the manifest of the bundle in `dir` alone. @throws StartError that names the field and what to do */
 export async function readManifest(dir: string): Promise<ReadManifest> {
   const root = await realpath(dir).catch(() =>
-    refuse(dir, 'the folder is not there. Set REPLYMESH_BUNDLE_DIR to a folder with manifest.json.'),
+    refuse(dir, 'the folder is not there. Name one with manifest.json; the mesh has its own from REPLYMESH_BUNDLE_DIR.'),
   );
   const bytes = await readInside(root, MANIFEST, MAX_MANIFEST_BYTES);
   const manifest = parseManifest(root, bytes);

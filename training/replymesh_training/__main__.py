@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     space.add_argument("--alias", choices=tracking.ALIASES, help="also log the training to MLflow, and register the bundle as this")
     space.add_argument("--out", type=Path, help="folder of the new bundle; default: .cache/bundles/<space>")
     space.add_argument("--license", default="not stated", help="of the rows, for the model card")
+    space.add_argument("--counts-only", action="store_true", help="tell how many rows are copies of others, not which: for a file that nobody can look into")
     few = commands.add_parser("few-shot", help="measure own spaces of few examples on a public set")
     few.add_argument("--data", type=Path, required=True, help="folder with train.csv and test.csv")
     few.add_argument("--examples", type=int, default=10, help="rows drawn of each label")
@@ -97,7 +98,7 @@ def _encoder(chosen: argparse.Namespace, config: OwnConfig) -> tuple[stages.Enco
 def space(chosen: argparse.Namespace, report: Report) -> None:
     """A team's own space; prints the new bundle's folder."""
     out = chosen.out or Path(".cache/bundles") / chosen.space
-    asked = own_space.Request(chosen.space, chosen.data, chosen.base, out, chosen.held, chosen.calibration, chosen.license)
+    asked = own_space.Request(chosen.space, chosen.data, chosen.base, out, chosen.held, chosen.calibration, chosen.license, chosen.counts_only)
     own_space.refuse_request(asked)
     config = OwnConfig()
     config = replace(config, run=replace(config.run, seed=chosen.seed))

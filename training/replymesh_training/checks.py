@@ -134,8 +134,11 @@ def _shown(kind: str, what: Sequence[str]) -> list[str]:
     return [f"{kind}:", *(f"  {line}" for line in what[:MOST_SHOWN]), *more]
 
 
-def report(file: str, rows: Sequence[Row]) -> list[str]:
-    """Lines for a person: label noise, copies and near copies of one file by their lines, and what to do. Texts are not repeated."""
+def report(file: str, rows: Sequence[Row], *, counts_only: bool = False) -> list[str]:
+    """Lines for a person: label noise, copies and near copies of one file by their lines, and what to do. Texts are not repeated.
+
+    counts_only: how many there are, for a file that nobody can look into.
+    """
     noise = [
         f"{file}:{group[0].line}: the same text as in lines {_lines(group[1:])}, under " + ", ".join(sorted({f'"{row.label}"' for row in group}))
         for group in label_noise(rows)
@@ -145,11 +148,14 @@ def report(file: str, rows: Sequence[Row]) -> list[str]:
         f"{file}:{a.line}: nearly the text of line {b.line}" + ("" if a.label == b.label else f', but "{a.label}" here and "{b.label}" there')
         for a, b in near_copies_within(rows)
     ]
-    return [
-        *_shown(f"label noise, {len(noise)} texts with two labels; keep the label that is right", noise),
-        *_shown(f"copies, {len(same)} texts; they are trained on as they are and stay in one fold", same),
-        *_shown(f"near copies, {len(near)} pairs; held-out figures are a little too good for them", near),
+    found = [
+        (f"label noise, {len(noise)} texts with two labels; keep the label that is right", noise),
+        (f"copies, {len(same)} texts; they are trained on as they are and stay in one fold", same),
+        (f"near copies, {len(near)} pairs; held-out figures are a little too good for them", near),
     ]
+    if counts_only:
+        return [f"{kind} (the rows: those of --data and of export-training)" for kind, lines in found if lines]
+    return [line for kind, lines in found for line in _shown(kind, lines)]
 
 
 def refuse_unknown_labels(file: str, rows: Sequence[Row], labels: Sequence[str]) -> None:

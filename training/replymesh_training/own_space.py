@@ -50,6 +50,7 @@ class Request:
     held: Path | None = None  # rows of their own to report on, never trained on
     calibration: Path | None = None  # a random sample of what is asked, never trained on
     license: str = "not stated"
+    counts_only: bool = False  # the rows' file is gone afterwards: nobody can look up a line of it
 
 
 def refuse_request(request: Request) -> None:
@@ -220,7 +221,7 @@ def make_space(request: Request, config: OwnConfig, encoder: Encoder | None, che
     rows, outside = sample.of(in_scope(whole)), [row for row in [*whole, *sample.outside] if row.label == OUT_OF_SCOPE]
     labels = refuse_rows(request.data, rows)
     checks.refuse_unknown_labels(str(request.calibration), sample.rows, labels)
-    for line in checks.report(str(request.data), rows):
+    for line in checks.report(str(request.data), rows, counts_only=request.counts_only):
         report(line)
     asked = [] if request.held is None else in_scope(read_rows(request.held, several_labels=False))
     checks.refuse_unknown_labels(str(request.held), asked, labels)

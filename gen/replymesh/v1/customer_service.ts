@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { CustomerProfile, Interaction } from "../type/v1/customer.js";
 import { Query } from "../type/v1/decision.js";
@@ -18,6 +19,94 @@ import { Review } from "./review_service.js";
 export const protobufPackage = "replymesh.v1";
 
 export const protobufFileName = "replymesh/v1/customer_service.proto";
+
+/** Request of GetCustomer. */
+export interface GetCustomerRequest {
+  /** The customer. */
+  id: string;
+}
+
+/** Answer of GetCustomer. */
+export interface GetCustomerResponse {
+  /** The profile. */
+  customer: CustomerProfile | undefined;
+}
+
+/** Request of UpdateCustomer. */
+export interface UpdateCustomerRequest {
+  /** The profile with its id, letters, digits and `._:-`, and the changed fields. What it tells is never masked: a reply may say it. */
+  customer:
+    | CustomerProfile
+    | undefined;
+  /** Fields to change: `display_name`, `tier`, `language`, `facts`, which are replaced as a whole. All that are set when absent. Unknown paths are refused by the server. */
+  updateMask:
+    | string[]
+    | undefined;
+  /** Whether a customer without a profile gets one, of all fields that are set here; without it that is CUSTOMER_NOT_FOUND. */
+  allowMissing: boolean;
+}
+
+/** Answer of UpdateCustomer. */
+export interface UpdateCustomerResponse {
+  /** The profile as stored. */
+  customer:
+    | CustomerProfile
+    | undefined;
+  /** Whether there was none before. */
+  created: boolean;
+  /** Whether it is another one than before. */
+  changed: boolean;
+}
+
+/** Request of CreateInteraction. */
+export interface CreateInteractionRequest {
+  /** The customer. */
+  customerId: string;
+  /**
+   * What happened. Its type is one word in capitals, such as `CALL`; `QUERY` is for messages, which the mesh records itself. Its time is now when absent, and
+   * may be a minute ahead, since clocks differ. The server makes the id.
+   */
+  interaction:
+    | Interaction
+    | undefined;
+  /**
+   * Makes the call safe to repeat (AIP-155), for as long as the line is kept: with the same id the first line comes back and nothing is added; where the line
+   * is another one by now, REQUEST_ID_REUSED names it in `ResourceInfo`. Letters, digits and `._:-`. The header `Idempotency-Key` does the same.
+   */
+  requestId: string;
+}
+
+/** Answer of CreateInteraction. */
+export interface CreateInteractionResponse {
+  /** The line as stored. */
+  interaction:
+    | Interaction
+    | undefined;
+  /** False when the request id had added it before. */
+  created: boolean;
+}
+
+/** Request of UpdateInteraction. */
+export interface UpdateInteractionRequest {
+  /** The customer. */
+  customerId: string;
+  /** The line with its id and the changed fields. */
+  interaction:
+    | Interaction
+    | undefined;
+  /** Fields to change: `summary`, `resolution_status`, `satisfaction_score`. All that are set when absent. Unknown paths are refused by the server. */
+  updateMask: string[] | undefined;
+}
+
+/** Answer of UpdateInteraction. */
+export interface UpdateInteractionResponse {
+  /** The line as stored. */
+  interaction:
+    | Interaction
+    | undefined;
+  /** Whether it is another one than before. */
+  changed: boolean;
+}
 
 /** Request of ExportCustomer. */
 export interface ExportCustomerRequest {
@@ -39,7 +128,10 @@ export interface ExportCustomerResponse {
   interactions: Interaction[];
   /** The messages, newest first. */
   queries: ExportedQuery[];
-  /** Exports and erasures of this customer before this call, newest first, on the first page. */
+  /**
+   * Changes of the profile, exports and erasures of this customer before this call, newest first, on the first page; and of each line that another system
+   * brought, beside it, that it did.
+   */
   auditRecords: AuditRecord[];
   /** Token of the next page; empty at the end. */
   nextPageToken: string;
@@ -131,6 +223,752 @@ export interface ErasedStore {
   /** What is left there, how long, and why; empty when nothing is. */
   remains: string;
 }
+
+function createBaseGetCustomerRequest(): GetCustomerRequest {
+  return { id: "" };
+}
+
+export const GetCustomerRequest: MessageFns<GetCustomerRequest> = {
+  encode(message: GetCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetCustomerRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: GetCustomerRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetCustomerRequest>): GetCustomerRequest {
+    return GetCustomerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCustomerRequest>): GetCustomerRequest {
+    const message = createBaseGetCustomerRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetCustomerResponse(): GetCustomerResponse {
+  return { customer: undefined };
+}
+
+export const GetCustomerResponse: MessageFns<GetCustomerResponse> = {
+  encode(message: GetCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== undefined) {
+      CustomerProfile.encode(message.customer, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = CustomerProfile.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetCustomerResponse {
+    return { customer: isSet(object.customer) ? CustomerProfile.fromJSON(object.customer) : undefined };
+  },
+
+  toJSON(message: GetCustomerResponse): unknown {
+    const obj: any = {};
+    if (message.customer !== undefined) {
+      obj.customer = CustomerProfile.toJSON(message.customer);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetCustomerResponse>): GetCustomerResponse {
+    return GetCustomerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCustomerResponse>): GetCustomerResponse {
+    const message = createBaseGetCustomerResponse();
+    message.customer = (object.customer !== undefined && object.customer !== null)
+      ? CustomerProfile.fromPartial(object.customer)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateCustomerRequest(): UpdateCustomerRequest {
+  return { customer: undefined, updateMask: undefined, allowMissing: false };
+}
+
+export const UpdateCustomerRequest: MessageFns<UpdateCustomerRequest> = {
+  encode(message: UpdateCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== undefined) {
+      CustomerProfile.encode(message.customer, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    if (message.allowMissing !== false) {
+      writer.uint32(24).bool(message.allowMissing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = CustomerProfile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allowMissing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateCustomerRequest {
+    return {
+      customer: isSet(object.customer) ? CustomerProfile.fromJSON(object.customer) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+      allowMissing: isSet(object.allowMissing)
+        ? globalThis.Boolean(object.allowMissing)
+        : isSet(object.allow_missing)
+        ? globalThis.Boolean(object.allow_missing)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateCustomerRequest): unknown {
+    const obj: any = {};
+    if (message.customer !== undefined) {
+      obj.customer = CustomerProfile.toJSON(message.customer);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    if (message.allowMissing !== false) {
+      obj.allowMissing = message.allowMissing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateCustomerRequest>): UpdateCustomerRequest {
+    return UpdateCustomerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateCustomerRequest>): UpdateCustomerRequest {
+    const message = createBaseUpdateCustomerRequest();
+    message.customer = (object.customer !== undefined && object.customer !== null)
+      ? CustomerProfile.fromPartial(object.customer)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    message.allowMissing = object.allowMissing ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateCustomerResponse(): UpdateCustomerResponse {
+  return { customer: undefined, created: false, changed: false };
+}
+
+export const UpdateCustomerResponse: MessageFns<UpdateCustomerResponse> = {
+  encode(message: UpdateCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== undefined) {
+      CustomerProfile.encode(message.customer, writer.uint32(10).fork()).join();
+    }
+    if (message.created !== false) {
+      writer.uint32(16).bool(message.created);
+    }
+    if (message.changed !== false) {
+      writer.uint32(24).bool(message.changed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = CustomerProfile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateCustomerResponse {
+    return {
+      customer: isSet(object.customer) ? CustomerProfile.fromJSON(object.customer) : undefined,
+      created: isSet(object.created) ? globalThis.Boolean(object.created) : false,
+      changed: isSet(object.changed) ? globalThis.Boolean(object.changed) : false,
+    };
+  },
+
+  toJSON(message: UpdateCustomerResponse): unknown {
+    const obj: any = {};
+    if (message.customer !== undefined) {
+      obj.customer = CustomerProfile.toJSON(message.customer);
+    }
+    if (message.created !== false) {
+      obj.created = message.created;
+    }
+    if (message.changed !== false) {
+      obj.changed = message.changed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateCustomerResponse>): UpdateCustomerResponse {
+    return UpdateCustomerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateCustomerResponse>): UpdateCustomerResponse {
+    const message = createBaseUpdateCustomerResponse();
+    message.customer = (object.customer !== undefined && object.customer !== null)
+      ? CustomerProfile.fromPartial(object.customer)
+      : undefined;
+    message.created = object.created ?? false;
+    message.changed = object.changed ?? false;
+    return message;
+  },
+};
+
+function createBaseCreateInteractionRequest(): CreateInteractionRequest {
+  return { customerId: "", interaction: undefined, requestId: "" };
+}
+
+export const CreateInteractionRequest: MessageFns<CreateInteractionRequest> = {
+  encode(message: CreateInteractionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customerId !== "") {
+      writer.uint32(10).string(message.customerId);
+    }
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateInteractionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateInteractionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateInteractionRequest {
+    return {
+      customerId: isSet(object.customerId)
+        ? globalThis.String(object.customerId)
+        : isSet(object.customer_id)
+        ? globalThis.String(object.customer_id)
+        : "",
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CreateInteractionRequest): unknown {
+    const obj: any = {};
+    if (message.customerId !== "") {
+      obj.customerId = message.customerId;
+    }
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateInteractionRequest>): CreateInteractionRequest {
+    return CreateInteractionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateInteractionRequest>): CreateInteractionRequest {
+    const message = createBaseCreateInteractionRequest();
+    message.customerId = object.customerId ?? "";
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateInteractionResponse(): CreateInteractionResponse {
+  return { interaction: undefined, created: false };
+}
+
+export const CreateInteractionResponse: MessageFns<CreateInteractionResponse> = {
+  encode(message: CreateInteractionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(10).fork()).join();
+    }
+    if (message.created !== false) {
+      writer.uint32(16).bool(message.created);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateInteractionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateInteractionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateInteractionResponse {
+    return {
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      created: isSet(object.created) ? globalThis.Boolean(object.created) : false,
+    };
+  },
+
+  toJSON(message: CreateInteractionResponse): unknown {
+    const obj: any = {};
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.created !== false) {
+      obj.created = message.created;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateInteractionResponse>): CreateInteractionResponse {
+    return CreateInteractionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateInteractionResponse>): CreateInteractionResponse {
+    const message = createBaseCreateInteractionResponse();
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.created = object.created ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateInteractionRequest(): UpdateInteractionRequest {
+  return { customerId: "", interaction: undefined, updateMask: undefined };
+}
+
+export const UpdateInteractionRequest: MessageFns<UpdateInteractionRequest> = {
+  encode(message: UpdateInteractionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customerId !== "") {
+      writer.uint32(10).string(message.customerId);
+    }
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(18).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInteractionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInteractionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInteractionRequest {
+    return {
+      customerId: isSet(object.customerId)
+        ? globalThis.String(object.customerId)
+        : isSet(object.customer_id)
+        ? globalThis.String(object.customer_id)
+        : "",
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+    };
+  },
+
+  toJSON(message: UpdateInteractionRequest): unknown {
+    const obj: any = {};
+    if (message.customerId !== "") {
+      obj.customerId = message.customerId;
+    }
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInteractionRequest>): UpdateInteractionRequest {
+    return UpdateInteractionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInteractionRequest>): UpdateInteractionRequest {
+    const message = createBaseUpdateInteractionRequest();
+    message.customerId = object.customerId ?? "";
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateInteractionResponse(): UpdateInteractionResponse {
+  return { interaction: undefined, changed: false };
+}
+
+export const UpdateInteractionResponse: MessageFns<UpdateInteractionResponse> = {
+  encode(message: UpdateInteractionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.interaction !== undefined) {
+      Interaction.encode(message.interaction, writer.uint32(10).fork()).join();
+    }
+    if (message.changed !== false) {
+      writer.uint32(16).bool(message.changed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateInteractionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateInteractionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.interaction = Interaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateInteractionResponse {
+    return {
+      interaction: isSet(object.interaction) ? Interaction.fromJSON(object.interaction) : undefined,
+      changed: isSet(object.changed) ? globalThis.Boolean(object.changed) : false,
+    };
+  },
+
+  toJSON(message: UpdateInteractionResponse): unknown {
+    const obj: any = {};
+    if (message.interaction !== undefined) {
+      obj.interaction = Interaction.toJSON(message.interaction);
+    }
+    if (message.changed !== false) {
+      obj.changed = message.changed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateInteractionResponse>): UpdateInteractionResponse {
+    return UpdateInteractionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateInteractionResponse>): UpdateInteractionResponse {
+    const message = createBaseUpdateInteractionResponse();
+    message.interaction = (object.interaction !== undefined && object.interaction !== null)
+      ? Interaction.fromPartial(object.interaction)
+      : undefined;
+    message.changed = object.changed ?? false;
+    return message;
+  },
+};
 
 function createBaseExportCustomerRequest(): ExportCustomerRequest {
   return { customerId: "", pageSize: 0, pageToken: "" };
@@ -1203,7 +2041,7 @@ export const ErasedStore: MessageFns<ErasedStore> = {
 };
 
 /**
- * What is held about one customer: to give it to them, and to erase it.
+ * Customers: who they are and what happened with them, as other systems tell it; and all that is held about one, to give it to them and to erase it.
  * Every method may also give UNAVAILABLE: STORE_UNREACHABLE while the database is away, SERVICE_UNREACHABLE while the service that holds it is.
  */
 export type CustomerServiceDefinition = typeof CustomerServiceDefinition;
@@ -1211,6 +2049,56 @@ export const CustomerServiceDefinition = {
   name: "CustomerService",
   fullName: "replymesh.v1.CustomerService",
   methods: {
+    /**
+     * Reads a customer's profile.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND).
+     */
+    getCustomer: {
+      name: "GetCustomer",
+      requestType: GetCustomerRequest as typeof GetCustomerRequest,
+      requestStream: false,
+      responseType: GetCustomerResponse as typeof GetCustomerResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Changes a customer's profile, or creates it (AIP-134). The next message of the customer is decided with it. Doing it twice changes nothing.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (CUSTOMER_ERASED).
+     */
+    updateCustomer: {
+      name: "UpdateCustomer",
+      requestType: UpdateCustomerRequest as typeof UpdateCustomerRequest,
+      requestStream: false,
+      responseType: UpdateCustomerResponse as typeof UpdateCustomerResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
+     * Adds a line to a customer's history: something that happened elsewhere, such as a call or a purchase (AIP-133). Their features count it at once.
+     * Numbers in the summary are masked by their form, as in a message. A customer whose profile nobody has stored may have a history too.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (CUSTOMER_ERASED).
+     */
+    createInteraction: {
+      name: "CreateInteraction",
+      requestType: CreateInteractionRequest as typeof CreateInteractionRequest,
+      requestStream: false,
+      responseType: CreateInteractionResponse as typeof CreateInteractionResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
+     * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+     * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+     * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+     */
+    updateInteraction: {
+      name: "UpdateInteraction",
+      requestType: UpdateInteractionRequest as typeof UpdateInteractionRequest,
+      requestStream: false,
+      responseType: UpdateInteractionResponse as typeof UpdateInteractionResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
     /**
      * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
      * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.
@@ -1243,6 +2131,40 @@ export const CustomerServiceDefinition = {
 
 export interface CustomerServiceImplementation<CallContextExt = {}> {
   /**
+   * Reads a customer's profile.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND).
+   */
+  getCustomer(
+    request: GetCustomerRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<GetCustomerResponse>>;
+  /**
+   * Changes a customer's profile, or creates it (AIP-134). The next message of the customer is decided with it. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (CUSTOMER_ERASED).
+   */
+  updateCustomer(
+    request: UpdateCustomerRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<UpdateCustomerResponse>>;
+  /**
+   * Adds a line to a customer's history: something that happened elsewhere, such as a call or a purchase (AIP-133). Their features count it at once.
+   * Numbers in the summary are masked by their form, as in a message. A customer whose profile nobody has stored may have a history too.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (CUSTOMER_ERASED).
+   */
+  createInteraction(
+    request: CreateInteractionRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<CreateInteractionResponse>>;
+  /**
+   * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+   * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+   */
+  updateInteraction(
+    request: UpdateInteractionRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<UpdateInteractionResponse>>;
+  /**
    * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
    * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, PAGE_TOKEN_INVALID).
@@ -1264,6 +2186,40 @@ export interface CustomerServiceImplementation<CallContextExt = {}> {
 }
 
 export interface CustomerServiceClient<CallOptionsExt = {}> {
+  /**
+   * Reads a customer's profile.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND).
+   */
+  getCustomer(
+    request: DeepPartial<GetCustomerRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<GetCustomerResponse>;
+  /**
+   * Changes a customer's profile, or creates it (AIP-134). The next message of the customer is decided with it. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (CUSTOMER_ERASED).
+   */
+  updateCustomer(
+    request: DeepPartial<UpdateCustomerRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<UpdateCustomerResponse>;
+  /**
+   * Adds a line to a customer's history: something that happened elsewhere, such as a call or a purchase (AIP-133). Their features count it at once.
+   * Numbers in the summary are masked by their form, as in a message. A customer whose profile nobody has stored may have a history too.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (CUSTOMER_ERASED).
+   */
+  createInteraction(
+    request: DeepPartial<CreateInteractionRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<CreateInteractionResponse>;
+  /**
+   * Changes a line that CreateInteraction added (AIP-134), such as one that is resolved by now. Lines of messages are changed by feedback alone.
+   * What was escalated stays so, since features count how often that was, ever. Doing it twice changes nothing.
+   * Errors: INVALID_ARGUMENT (FIELD_VIOLATION), NOT_FOUND (INTERACTION_NOT_FOUND).
+   */
+  updateInteraction(
+    request: DeepPartial<UpdateInteractionRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<UpdateInteractionResponse>;
   /**
    * Gives everything that is stored about one customer, in pages: the profile and what happened first, then the messages, newest first, each with all
    * that belongs to it. Nothing for a customer whom nobody knows. Each page is noted in the audit log.

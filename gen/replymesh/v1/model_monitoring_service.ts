@@ -75,7 +75,7 @@ export enum RetrainingVerdict {
   NO_DRIFT = 1,
   /** NOT_LASTING - It has, but not so many windows in a row as the rule asks for. */
   NOT_LASTING = 2,
-  /** TOO_FEW_LABELS - It lasts, but people have not given enough labels to learn from. */
+  /** TOO_FEW_LABELS - It lasts, but people have not given enough labels to learn from since the bundle, or the challenger that has the space, was made. */
   TOO_FEW_LABELS = 3,
   /** WANTED - It is: drift lasts and there are labels. */
   WANTED = 4,
@@ -172,7 +172,10 @@ export interface DriftReport {
   shifts: IntentShift[];
   /** What the rule says about training the space anew, at the time of the report. */
   retraining: RetrainingVerdict;
-  /** Labels that people have given in this space since the bundle was made. */
+  /**
+   * Messages of this space that people have labelled since the bundle, or the challenger that has the space, was made, and that a training would learn from:
+   * not those that were drawn by chance, nor labels that the space does not have.
+   */
   labels: number;
   /** When it was made. */
   createTime: Date | undefined;

@@ -1319,7 +1319,7 @@ export const ReviewServiceDefinition = {
     },
     /**
      * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
-     * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
+     * Sends nothing to the customer: the caller does. Numbers and addresses in an edited reply are masked before it is stored; names stay, and it is encrypted under the customer's key.
      * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
      * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
      */
@@ -1358,7 +1358,7 @@ export interface ReviewServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<ClaimReviewResponse>>;
   /**
    * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
-   * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
+   * Sends nothing to the customer: the caller does. Numbers and addresses in an edited reply are masked before it is stored; names stay, and it is encrypted under the customer's key.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
    * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
    */
@@ -1392,7 +1392,7 @@ export interface ReviewServiceClient<CallOptionsExt = {}> {
   ): Promise<ClaimReviewResponse>;
   /**
    * Says what a person decided, once for each review; with the same `request_id` the first answer comes back. Needs no claim, but nobody else may hold one.
-   * Sends nothing to the customer: the caller does. Personal data in an edited reply is masked before it is stored, as in messages.
+   * Sends nothing to the customer: the caller does. Numbers and addresses in an edited reply are masked before it is stored; names stay, and it is encrypted under the customer's key.
    * Errors: INVALID_ARGUMENT (FIELD_VIOLATION, LABEL_UNKNOWN), NOT_FOUND (REVIEW_NOT_FOUND, LABEL_SPACE_UNKNOWN), ABORTED (REVIEW_CLAIMED, with RetryInfo),
    * FAILED_PRECONDITION (REVIEW_RESOLVED), ALREADY_EXISTS (REQUEST_ID_REUSED).
    */

@@ -86,6 +86,12 @@ export enum ErrorReason {
   REVIEW_RESOLVED = 42,
   /** LABEL_UNKNOWN - The label space has no such label. */
   LABEL_UNKNOWN = 43,
+  /** CUSTOMER_NOT_FOUND - Nobody has stored a profile of this customer. */
+  CUSTOMER_NOT_FOUND = 44,
+  /** CUSTOMER_ERASED - The customer was erased since that happened, so that it is not stored. */
+  CUSTOMER_ERASED = 45,
+  /** INTERACTION_NOT_FOUND - The customer's history has no such line of another system. */
+  INTERACTION_NOT_FOUND = 46,
   /**
    * LANGUAGE_MODEL_FAILED - Never given: approved wording stands in for a language model that fails.
    *
@@ -207,6 +213,15 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 43:
     case "ERROR_REASON_LABEL_UNKNOWN":
       return ErrorReason.LABEL_UNKNOWN;
+    case 44:
+    case "ERROR_REASON_CUSTOMER_NOT_FOUND":
+      return ErrorReason.CUSTOMER_NOT_FOUND;
+    case 45:
+    case "ERROR_REASON_CUSTOMER_ERASED":
+      return ErrorReason.CUSTOMER_ERASED;
+    case 46:
+    case "ERROR_REASON_INTERACTION_NOT_FOUND":
+      return ErrorReason.INTERACTION_NOT_FOUND;
     case 50:
     case "ERROR_REASON_LANGUAGE_MODEL_FAILED":
       return ErrorReason.LANGUAGE_MODEL_FAILED;
@@ -291,6 +306,12 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_REVIEW_RESOLVED";
     case ErrorReason.LABEL_UNKNOWN:
       return "ERROR_REASON_LABEL_UNKNOWN";
+    case ErrorReason.CUSTOMER_NOT_FOUND:
+      return "ERROR_REASON_CUSTOMER_NOT_FOUND";
+    case ErrorReason.CUSTOMER_ERASED:
+      return "ERROR_REASON_CUSTOMER_ERASED";
+    case ErrorReason.INTERACTION_NOT_FOUND:
+      return "ERROR_REASON_INTERACTION_NOT_FOUND";
     case ErrorReason.LANGUAGE_MODEL_FAILED:
       return "ERROR_REASON_LANGUAGE_MODEL_FAILED";
     default:
