@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FactType } from '../../gen/replymesh/type/v1/customer.js';
 import { Decision, Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { EraseCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
 import { ReviewOutcome } from '../../gen/replymesh/v1/review_service.js';
@@ -220,9 +221,8 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     other.clock.now = later();
     const context = () => other.context.getContext({ customerId: 'cus-1' }, t.as);
     /** As the gateway makes it of a context. */
-    const answered = async (after: Date) => {
-      const { profile, interactions, features } = await context();
-      const query = aQuery({ customerId: 'cus-1', createTime: after });
+    const answered = async ({ profile, interactions, features }: Awaited<ReturnType<typeof context>>) => {
+      const query = aQuery({ customerId: 'cus-1', createTime: later() });
       const reply = { text: `Hello ${profile?.displayName}, that was bought by ${interactions.length} lines.` };
       const decision = Decision.fromPartial({ ...query.decision, reply, evidence: { ...query.decision?.evidence, features } });
       await other.context.recordDecision({ query: { ...query, decision }, inputs: { customer: profile, interactions } }, t.as);
@@ -230,8 +230,9 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     };
     expect((await context()).profile?.displayName).toBe(MARK);
     await erase(t);
-    expect((await context()).profile?.displayName).toBe(MARK);
-    const first = await answered(later());
+    const old = await context();
+    expect(old.profile?.displayName).toBe(MARK);
+    const first = await answered(old);
     const recorded = async (queryId: string) => {
       const { outcome } = await mesh.context.getDecisionInputs({ id: queryId }, t.as);
       return outcome?.$case === 'recorded' ? outcome.value : undefined;
@@ -240,8 +241,14 @@ describe.each(storeKinds)('an erasure on %s', (kind) => {
     expect(one).toMatchObject({ query: { id: first, text: 'Where is my refund?', decision: { reply: undefined } }, inputs: undefined });
     expect(JSON.stringify(one)).not.toContain(MARK);
     // What follows is of the customer as they are now, and kept whole.
-    const second = await answered(later());
+    const second = await answered(await context());
     expect(await recorded(second)).toMatchObject({ inputs: { interactions: [{ id: first }] }, query: { decision: { reply: {} } } });
+    // So it is of one whom somebody has brought back, as they are now.
+    mesh.clock.now = other.clock.now = later();
+    const customer = { id: 'cus-1', displayName: 'Ada', facts: [{ key: 'order.number', value: '7', type: FactType.NUMBER }] };
+    await other.customers.updateCustomer({ customer, allowMissing: true }, t.as);
+    expect(await recorded(await answered(await context()))).toMatchObject({ inputs: { customer: { displayName: 'Ada' } } });
+    expect(JSON.stringify(await recorded(await answered(old)))).not.toContain(MARK);
     await other.close();
   });
 

@@ -1,23 +1,18 @@
+import type { CustomerProfile } from '../../gen/replymesh/type/v1/customer.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 
-/** What the database says of a customer, beside a decision about them. */
-export interface CustomerNow {
-  /** When they were erased last, milliseconds since 1970; null when never. */
-  readonly erased_at: number | null;
-  /** Whether somebody is known by that id now. */
-  readonly has_profile: boolean;
-}
-
 /**
  * Whether a decision was made from what an erasure has taken: the message came after it, but another instance had the context in memory still.
- * Whoever is known to a decision and not to the database was erased; so were lines of before the erasure.
+ * What the database does not know of the customer was erased; so were lines of before the erasure, unless somebody has brought the customer back.
+ * @param now the profile as it is, undefined without one @param erasedAt milliseconds since 1970
  */
-export function isMadeFromErased(inputs: DecisionInputs | undefined, { erased_at, has_profile }: CustomerNow): boolean {
-  if (!inputs || erased_at === null || has_profile) return false;
-  const { customer, interactions } = inputs;
-  const wasKnown = customer !== undefined && (customer.displayName !== '' || customer.facts.length > 0);
-  return wasKnown || interactions.some(({ createTime }) => createTime !== undefined && createTime.getTime() <= erased_at);
+export function isMadeFromErased({ customer, interactions }: DecisionInputs, now: CustomerProfile | undefined, erasedAt: number): boolean {
+  const isKnown = (fact: CustomerProfile['facts'][number]): boolean =>
+    now?.facts.some(({ key, value }) => key === fact.key && value === fact.value) ?? false;
+  if (customer && customer.displayName !== '' && customer.displayName !== now?.displayName) return true;
+  if (customer?.facts.some((fact) => !isKnown(fact))) return true;
+  return now === undefined && interactions.some(({ createTime }) => createTime !== undefined && createTime.getTime() <= erasedAt);
 }
 
 /** The record without what may tell of them: the reply greets by name and quotes facts, the features count their lines. */

@@ -13,10 +13,11 @@ import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } f
 import { contextKey } from './contextKey.js';
 import { versionAfter } from './customerVersions.js';
 import { type DecisionWrite, decisionWrite, lineOf } from './decisionRow.js';
-import { type CustomerNow, isMadeFromErased, withoutErased } from './erasedContext.js';
+import { isMadeFromErased, withoutErased } from './erasedContext.js';
 import { erasedAt } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
+import { readProfile } from './profileRow.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { newReview } from './reviewRow.js';
 import { hexOf, sealQuery } from './sealedQuery.js';
@@ -116,7 +117,9 @@ async function writeAll(
   // They waited somewhere while their customer was erased.
   const isErased = ({ write }: Item): boolean =>
     Date.parse(write.event.payload.create_time) <= (customers.get(write.customer_id)?.erased_at ?? Number.NEGATIVE_INFINITY);
-  const kept = items.filter((item) => !isErased(item)).map((item) => withoutErasedContext(item, customers, tenant, at));
+  const kept: Item[] = [];
+  for (const item of items.filter((one) => !isErased(one)))
+    kept.push(await withoutErasedContext(tx, keys, tenant, item, customers.get(item.write.customer_id)?.erased_at ?? null, at));
   const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
   const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
@@ -133,15 +136,26 @@ async function writeAll(
   return { answers, changes };
 }
 
-function withoutErasedContext(item: Item, customers: ReadonlyMap<string, Customer>, tenant: string, at: Date): Item {
+/** Costs something only where the customer was erased once. */
+async function withoutErasedContext(
+  tx: Transaction,
+  keys: ContentKeys,
+  tenant: string,
+  item: Item,
+  erased: number | null,
+  at: Date,
+): Promise<Item> {
   const { write, query, inputs } = item;
-  const customer = customers.get(write.customer_id);
-  if (!customer || !isMadeFromErased(inputs, customer)) return item;
+  if (erased === null || !inputs) return item;
+  const profile = await readProfile(tx, keys, tenant, write.customer_id);
+  if (!isMadeFromErased(inputs, profile, erased)) return item;
   const { fingerprint } = write;
   return { ...item, write: decisionWrite(tenant, withoutErased(query), { fingerprint, inputs: undefined }, at) };
 }
 
-interface Customer extends StoredKey, CustomerNow {
+interface Customer extends StoredKey {
+  /** Milliseconds since 1970; null when never. */
+  readonly erased_at: number | null;
   /** Of the customer's history; null before its first line. */
   readonly version: number | null;
 }
@@ -156,8 +170,7 @@ async function readBefore(
     tx,
     sql`
       select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac,
-             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version,
-             exists (select from customers p where p.id = c.customer_id) as has_profile
+             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version
       from ${customersAndKeys(items.map(({ write }) => write.customer_id))} left join audit_heads h on h.tenant = ${tenant}`,
   );
   return { head: rows[0]?.hash == null ? undefined : rows[0], customers: new Map(rows.map((row) => [row.customer_id, row])) };
