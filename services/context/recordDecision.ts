@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
+import type { CustomerProfile } from '../../gen/replymesh/type/v1/customer.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 import { background } from '../../lib/call.js';
@@ -17,6 +18,7 @@ import { type CustomerNow, isMadeFromErased, withoutErased } from './erasedConte
 import { erasedAt } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
+import { readProfile } from './profileRow.js';
 import { HONOURED_MS } from './reserveRequest.js';
 import { newReview } from './reviewRow.js';
 import { hexOf, sealQuery } from './sealedQuery.js';
@@ -116,7 +118,8 @@ async function writeAll(
   // They waited somewhere while their customer was erased.
   const isErased = ({ write }: Item): boolean =>
     Date.parse(write.event.payload.create_time) <= (customers.get(write.customer_id)?.erased_at ?? Number.NEGATIVE_INFINITY);
-  const kept = items.filter((item) => !isErased(item)).map((item) => withoutErasedContext(item, customers, tenant, at));
+  const profiles = await readProfilesAnew(tx, keys, tenant, customers);
+  const kept = items.filter((item) => !isErased(item)).map((item) => withoutErasedContext(item, customers, profiles, tenant, at));
   const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
   const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
@@ -133,10 +136,25 @@ async function writeAll(
   return { answers, changes };
 }
 
-function withoutErasedContext(item: Item, customers: ReadonlyMap<string, Customer>, tenant: string, at: Date): Item {
+type Profiles = ReadonlyMap<string, CustomerProfile | undefined>;
+
+/** The profiles of those whom another system has told of anew since they were erased: few. */
+async function readProfilesAnew(
+  tx: Transaction,
+  keys: ContentKeys,
+  tenant: string,
+  customers: ReadonlyMap<string, Customer>,
+): Promise<Profiles> {
+  const profiles = new Map<string, CustomerProfile | undefined>();
+  for (const [id, { erased_at, has_profile }] of customers)
+    if (erased_at !== null && has_profile) profiles.set(id, await readProfile(tx, keys, tenant, id));
+  return profiles;
+}
+
+function withoutErasedContext(item: Item, customers: ReadonlyMap<string, Customer>, profiles: Profiles, tenant: string, at: Date): Item {
   const { write, query, inputs } = item;
   const customer = customers.get(write.customer_id);
-  if (!customer || !isMadeFromErased(inputs, customer)) return item;
+  if (!customer || !isMadeFromErased(inputs, customer, profiles.get(write.customer_id))) return item;
   const { fingerprint } = write;
   return { ...item, write: decisionWrite(tenant, withoutErased(query), { fingerprint, inputs: undefined }, at) };
 }
