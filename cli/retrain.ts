@@ -1,13 +1,14 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { declare, type Environment, parseConfig, path } from '../lib/config.js';
 import { StartError } from '../lib/errors.js';
-import { type FolderLock, lockFolder } from '../services/context/folderLock.js';
+import { type FolderLock, lockFolder } from '../lib/folderLock.js';
+import { lockOf, recordOf, removeRows, rowsOf } from '../lib/retrainingFolder.js';
 import { csvLine } from './csvLine.js';
 import { CommandFailed } from './failure.js';
 import { type ModelsFolder, openModelsFolder } from './modelsFolder.js';
 import { runProgram, trainingPython } from './pythonEnvironment.js';
-import { recordOf, retrainingBase } from './retrainingBase.js';
+import { retrainingBase } from './retrainingBase.js';
 import { lostLabels, mergedRows, type Labelled as Row } from './retrainingRows.js';
 import { readRows } from './rows.js';
 import { root, setVariables } from './settings.js';
@@ -43,10 +44,10 @@ export async function retrain(options: RetrainOptions, env: Environment, signal:
   refuseSpaceName(options.space);
   const models = await openModelsFolder(env);
   await mkdir(models.path, { recursive: true });
-  const lock = takeLock(join(models.path, 'retrain.lock'));
-  const work = join(models.path, 'retraining', options.space);
+  const lock = takeLock(lockOf(models.path));
+  const work = join(rowsOf(models.path), options.space);
   try {
-    await rm(work, { recursive: true, force: true });
+    await removeRows(models.path);
     const { provenance, ...prepared } = await prepare(options, models, work, env);
     const code = await trainAnew(options, prepared, env, signal);
     if (code !== 0) return code;
@@ -57,7 +58,7 @@ export async function retrain(options: RetrainOptions, env: Environment, signal:
     return 0;
   } finally {
     // Messages of customers stay nowhere that an erasure does not reach.
-    await rm(work, { recursive: true, force: true });
+    await removeRows(models.path);
     lock.release();
   }
 }

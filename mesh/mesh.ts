@@ -6,6 +6,7 @@ import { envoyCommand } from '../envoy/command.js';
 import { renderEnvoyConfig } from '../envoy/render.js';
 import { freePort } from '../lib/freePort.js';
 import { packageRoot } from '../lib/packageRoot.js';
+import { removeLeftRows } from '../lib/retrainingFolder.js';
 import { openContentKey } from './contentKey.js';
 import { makeDataDir } from './dataDir.js';
 import { isServing } from './health.js';
@@ -50,12 +51,14 @@ const SERVICES: readonly ServiceName[] = ['inference', 'context', 'generator', '
 /** The gateway first: it finishes what is in flight, for which it needs the others and the edge. Who comes meanwhile gets a typed error from the edge. */
 const STOP_ORDER = ['gateway', 'envoy', 'generator', 'context', 'inference'] as const;
 const root = fileURLToPath(packageRoot);
+const modelsIn = (dataDir: string): string => join(dataDir, 'models');
 
 /** Starts the four services and Envoy on loopback; when one cannot start, all others are ended again. @throws ProgramFailed, StartError, the signal's reason */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   if (options.httpPort) await requireFree(options.httpPort, 'REPLYMESH_HTTP_PORT');
   if (options.grpcPort) await requireFree(options.grpcPort, 'REPLYMESH_GRPC_PORT');
   await makeDataDir(options.dataDir);
+  await removeLeftRows(options.env['REPLYMESH_MODELS_DIR'] || modelsIn(options.dataDir));
   const keys = await openKeys(options.dataDir, options.env);
   const identity = identityOf(options.env, keys);
   const contentKeyFile = options.env['REPLYMESH_CONTENT_KEY_FILE'] || (await openContentKey(options.dataDir));
@@ -115,7 +118,7 @@ function serviceEnv(
   return {
     REPLYMESH_SEED: 'on',
     REPLYMESH_SPOOL_DIR: join(options.dataDir, 'spool'),
-    REPLYMESH_MODELS_DIR: join(options.dataDir, 'models'),
+    REPLYMESH_MODELS_DIR: modelsIn(options.dataDir),
     ...options.env,
     ...identityEnv(identity),
     REPLYMESH_CONTENT_KEY_FILE: contentKeyFile,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +30,10 @@ beforeAll(async () => {
     REPLYMESH_REVIEW_SAMPLE: '1',
   };
   dataDir = join(work, 'data');
+  // As a retraining leaves it that was killed.
+  const left = join(dataDir, 'models', 'retraining', 'own');
+  await mkdir(left, { recursive: true, mode: 0o700 });
+  await writeFile(join(left, 'train.csv'), `text,label\n${MARK},lost_parcel\n`);
   t = await startTestMesh({ env, dataDir });
 });
 afterAll(async () => {

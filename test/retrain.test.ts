@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ReviewOutcome } from '../gen/replymesh/v1/review_service.js';
+import { lockFolder } from '../lib/folderLock.js';
 import { packageRoot } from '../lib/packageRoot.js';
-import { lockFolder } from '../services/context/folderLock.js';
 import { startTestMesh, type TestMesh } from './mesh.js';
 
 // A training imports PyTorch and MLflow, which alone takes many seconds on a busy machine.

@@ -28,7 +28,10 @@ const REMAINS: Readonly<Record<string, string>> = {
   audit_log:
     'Ids of messages, hashes, numbers and labels, and with the id of the customer that exports, erasures and changes of the profile were done: the log is to prove them. What it holds encrypted nobody can read any more.',
   analytics: 'Counts, of no one customer.',
-  inference: 'In memory, what the models made of a text, by a hash, without text or customer, until newer answers take its place.',
+  inference:
+    'In memory, without customer, until newer ones take their place: what the models made of a text, by a hash, and single words of texts with the pieces that they are cut into.',
+  training:
+    'Files of "export-training" and "customer export" are yours to delete. Rows of a retraining go when it ends; what it learned of them stays in its weights: train anew where that matters.',
 };
 
 /** What the receipt says of each place. No message is in a search index (`knowledge`), so that there is nothing to remove. */
@@ -38,5 +41,9 @@ export const receiptOf = (erased: Erased): ErasedStore[] => [
     removed: erased[store],
     remains: REMAINS[store] ?? '',
   })),
-  ...['audit_log', 'analytics', 'knowledge', 'inference'].map((store) => ({ store, removed: 0, remains: REMAINS[store] ?? '' })),
+  ...['audit_log', 'analytics', 'knowledge', 'inference', 'training'].map((store) => ({
+    store,
+    removed: 0,
+    remains: REMAINS[store] ?? '',
+  })),
 ];

@@ -5,8 +5,9 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { drizzle } from 'drizzle-orm/pglite';
 import pg from 'pg';
 import { StartError } from '../../lib/errors.js';
+import { lockFolder } from '../../lib/folderLock.js';
 import { log } from '../../lib/log.js';
-import { lockFolder } from './folderLock.js';
+import { ERASED_TABLES } from './erasureReceipt.js';
 import { migrate } from './migrate.js';
 import { PgliteClient, PgliteConnection } from './pgliteConnection.js';
 import { asBackground, asTenant, SESSION_SETTINGS, type Store, type Transaction } from './store.js';
@@ -29,7 +30,7 @@ export async function openPglite(folder?: string): Promise<Store> {
     // Nothing else does: PGlite has no autovacuum.
     if (folder !== undefined)
       await db.exec(
-        'VACUUM (ANALYZE) articles, passages, customers, customer_history, queries, request_reservations, outbox, analytics_counts, analytics_histograms, analytics_votes',
+        `VACUUM (ANALYZE) ${[...ERASED_TABLES, 'articles', 'passages', 'analytics_counts', 'analytics_histograms', 'analytics_votes'].join(', ')}`,
       );
     return storeOf(db, vectors, () => lock?.release());
   } catch (error) {

@@ -1,5 +1,5 @@
 import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { StartError } from '../../lib/errors.js';
+import { StartError } from './errors.js';
 
 export interface FolderLock {
   release(): void;
