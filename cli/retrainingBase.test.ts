@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordOf } from '../lib/retrainingFolder.js';
 import { CommandFailed } from './failure.js';
-import { recordOf, retrainingBase } from './retrainingBase.js';
+import { retrainingBase } from './retrainingBase.js';
 
 const [SERVED, RETRAINED, OTHER] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)];
 

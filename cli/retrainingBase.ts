@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { recordOf } from '../lib/retrainingFolder.js';
 import { CommandFailed } from './failure.js';
 import type { ModelsFolder } from './modelsFolder.js';
 
@@ -8,9 +8,6 @@ interface Base {
   readonly digest: string;
   readonly folder: string;
 }
-
-/** The file that says of what a bundle was made. @param path the models folder */
-export const recordOf = (path: string, digest: string): string => join(path, 'retraining', `${digest}.json`);
 
 /**
  * The challenger, where it was made of what is served: spaces that are trained one after another all stay. Else the bundle that is served.

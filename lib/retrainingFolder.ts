@@ -8,6 +8,8 @@ import { lockFolder } from './folderLock.js';
 /** Whoever trains anew holds this lock. */
 export const lockOf = (models: string): string => join(models, 'retrain.lock');
 export const rowsOf = (models: string): string => join(models, 'retraining');
+/** The file that says of what a bundle was made: counts and digests. */
+export const recordOf = (models: string, digest: string): string => join(rowsOf(models), `${digest}.json`);
 
 const foldersOf = async (models: string): Promise<string[]> =>
   (await readdir(rowsOf(models), { withFileTypes: true }).catch(() => [])).filter((one) => one.isDirectory()).map(({ name }) => name);

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GetContextResponse } from '../../gen/replymesh/context/v1/context_service.js';
 import { CustomerTier, FactType, type Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
+import { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { DeepPartial, ExportCustomerResponse } from '../../gen/replymesh/v1/customer_service.js';
 import { aQuery, newTenant, openTestStore, reasonOf, startContext, storeKinds, until } from './context.fixture.js';
 import { rowsOf, type Store } from './store.js';
@@ -255,6 +257,38 @@ describe.each(storeKinds)('a customer whom another system tells of, on %s,', (ki
     const [newKey] = await keyOf();
     expect(Buffer.compare(oldKey!.wrapped_key, newKey!.wrapped_key)).not.toBe(0);
     expect((await mesh.audit.verifyAuditLog({}, t.as)).fault).toBeUndefined();
+  });
+
+  it('is told of anew, and what another instance still has in memory of before is recorded with no decision', async () => {
+    const t = newTenant();
+    await know(t);
+    await happen(t);
+    const other = await startContext(store);
+    const contextThere = () => other.context.getContext({ customerId: ADA.id }, t.as);
+    const before = await contextThere();
+    pass();
+    await mesh.customers.eraseCustomer({ customerId: ADA.id }, t.as);
+    pass();
+    const BEA = { displayName: 'Bea', facts: [{ key: 'order.number', value: 'NW-2', type: FactType.NUMBER }] };
+    await know(t, BEA);
+    const recorded = async ({ profile, interactions }: GetContextResponse) => {
+      const query = aQuery({ customerId: ADA.id, createTime: pass() });
+      const decision = { ...query.decision, reply: { text: `Hello ${profile?.displayName}` } };
+      const inputs = { customer: profile, interactions };
+      await mesh.context.recordDecision({ query: Query.fromPartial({ ...query, decision }), inputs }, t.as);
+      const { outcome } = await mesh.context.getDecisionInputs({ id: query.id }, t.as);
+      return outcome?.$case === 'recorded' ? outcome.value : undefined;
+    };
+    expect(await contextThere()).toEqual(before);
+    for (const stale of [before, { ...before, interactions: [] }, { ...before, profile: undefined }]) {
+      const told = await recorded(stale);
+      expect(told).toMatchObject({ query: { decision: { reply: undefined } }, inputs: undefined });
+      expect(JSON.stringify(told)).not.toContain(MARK);
+    }
+    const now = await contextOf(t);
+    expect(now.profile).toMatchObject(BEA);
+    expect(await recorded(now)).toMatchObject({ query: { decision: { reply: { text: 'Hello Bea' } } }, inputs: { customer: BEA } });
+    await other.close();
   });
 
   it('never meets an erasure half-way, whichever instance writes: what is stored can be read, and is counted', async () => {

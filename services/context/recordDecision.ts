@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { ContextServiceDefinition, RecordDecisionResponse } from '../../gen/replymesh/context/v1/context_service.js';
+import type { CustomerProfile } from '../../gen/replymesh/type/v1/customer.js';
 import type { Query } from '../../gen/replymesh/type/v1/decision.js';
 import type { DecisionInputs } from '../../gen/replymesh/type/v1/decision_inputs.js';
 import { background } from '../../lib/call.js';
@@ -13,7 +14,7 @@ import { type ContentKey, type ContentKeys, customersAndKeys, type StoredKey } f
 import { contextKey } from './contextKey.js';
 import { versionAfter } from './customerVersions.js';
 import { type DecisionWrite, decisionWrite, lineOf } from './decisionRow.js';
-import { isMadeFromErased, withoutErased } from './erasedContext.js';
+import { type CustomerNow, isMadeFromErased, withoutErased } from './erasedContext.js';
 import { erasedAt } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
 import { groupCommit, type Outcome } from './groupCommit.js';
@@ -117,9 +118,8 @@ async function writeAll(
   // They waited somewhere while their customer was erased.
   const isErased = ({ write }: Item): boolean =>
     Date.parse(write.event.payload.create_time) <= (customers.get(write.customer_id)?.erased_at ?? Number.NEGATIVE_INFINITY);
-  const kept: Item[] = [];
-  for (const item of items.filter((one) => !isErased(one)))
-    kept.push(await withoutErasedContext(tx, keys, tenant, item, customers.get(item.write.customer_id)?.erased_at ?? null, at));
+  const profiles = await readProfilesAnew(tx, keys, tenant, customers);
+  const kept = items.filter((item) => !isErased(item)).map((item) => withoutErasedContext(item, customers, profiles, tenant, at));
   const keyOf = await keys.completed(tx, tenant, [...new Set(kept.map(({ write }) => customers.get(write.customer_id)!))]);
   const sealed = kept.map((item) => sealedOf(item, keyOf.get(item.write.customer_id)!, at));
   const versionOf = (customerId: string) => versionAfter(customers.get(customerId)?.version ?? null, at);
@@ -136,26 +136,30 @@ async function writeAll(
   return { answers, changes };
 }
 
-/** Costs something only where the customer was erased once. */
-async function withoutErasedContext(
+type Profiles = ReadonlyMap<string, CustomerProfile | undefined>;
+
+/** The profiles of those whom another system has told of anew since they were erased: few. */
+async function readProfilesAnew(
   tx: Transaction,
   keys: ContentKeys,
   tenant: string,
-  item: Item,
-  erased: number | null,
-  at: Date,
-): Promise<Item> {
+  customers: ReadonlyMap<string, Customer>,
+): Promise<Profiles> {
+  const profiles = new Map<string, CustomerProfile | undefined>();
+  for (const [id, { erased_at, has_profile }] of customers)
+    if (erased_at !== null && has_profile) profiles.set(id, await readProfile(tx, keys, tenant, id));
+  return profiles;
+}
+
+function withoutErasedContext(item: Item, customers: ReadonlyMap<string, Customer>, profiles: Profiles, tenant: string, at: Date): Item {
   const { write, query, inputs } = item;
-  if (erased === null || !inputs) return item;
-  const profile = await readProfile(tx, keys, tenant, write.customer_id);
-  if (!isMadeFromErased(inputs, profile, erased)) return item;
+  const customer = customers.get(write.customer_id);
+  if (!customer || !isMadeFromErased(inputs, customer, profiles.get(write.customer_id))) return item;
   const { fingerprint } = write;
   return { ...item, write: decisionWrite(tenant, withoutErased(query), { fingerprint, inputs: undefined }, at) };
 }
 
-interface Customer extends StoredKey {
-  /** Milliseconds since 1970; null when never. */
-  readonly erased_at: number | null;
+interface Customer extends StoredKey, CustomerNow {
   /** Of the customer's history; null before its first line. */
   readonly version: number | null;
 }
@@ -170,7 +174,8 @@ async function readBefore(
     tx,
     sql`
       select c.customer_id, k.wrapped_key, ${erasedAt(sql`c.customer_id`)} as erased_at, h.position, h.hash, h.mac,
-             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version
+             (select v.version::float8 from customer_versions v where v.customer_id = c.customer_id) as version,
+             exists (select from customers p where p.id = c.customer_id) as has_profile
       from ${customersAndKeys(items.map(({ write }) => write.customer_id))} left join audit_heads h on h.tenant = ${tenant}`,
   );
   return { head: rows[0]?.hash == null ? undefined : rows[0], customers: new Map(rows.map((row) => [row.customer_id, row])) };
