@@ -114,6 +114,13 @@ describe.each(storeKinds)('words of passages on %s', (kind) => {
     expect(await scansOf((tx) => tx.execute(sql`select id from passages where words @@ 'refund'`))).toBe(0);
   });
 
+  it('are in the index as soon as they are stored, so that no search reads what waits to be entered', async () => {
+    const [row] = await store.owner((tx) =>
+      rowsOf<{ pages: number }>(tx, sql`select gin_clean_pending_list('passages_words')::int as pages`),
+    );
+    expect(row?.pages).toBe(0);
+  });
+
   it('hold together no more passages than the function ranks', async () => {
     const [row] = await store.owner((tx) =>
       rowsOf<{ body: string }>(tx, sql`select prosrc as body from pg_proc where proname = 'worded_passages'`),
