@@ -65,7 +65,7 @@ describe('an import', () => {
   });
 
   it('tells with file and line what it refuses, and imports the rest', async () => {
-    await write('bad/partners.md', '---\naudience: PARTNERS\naudeince: x\n---\n# Partners\n\nText.\n');
+    await write('bad/partners.md', '---\naudience: PARTNERS\nlanguge: x\n---\n# Partners\n\nText.\n');
     await write('bad/rows.csv', 'title,body\nOne row,"a "b" c"\nTwo rows,fine\n');
     await write('bad/empty.md', '');
     await write('bad/huge.md', 'x'.repeat(50_000_000));
@@ -75,7 +75,7 @@ describe('an import', () => {
     expect([code, stdout]).toEqual([1, '2 added, 0 changed, 0 unchanged, 0 pruned, 4 refused\n']);
     expect(stderr.trimEnd().split('\n')).toEqual([
       'Files of other kinds that are left out: 1.',
-      'These keys mean nothing here: audeince (1).',
+      'These keys mean nothing here: languge (1).',
       'bad/empty.md:1: the file is empty. Fill it in or take it away.',
       expect.stringMatching(/^bad\/huge\.md:1: the file has 50\.0 MB of at most 5 MB/),
       'bad/partners.md:2: the audience "PARTNERS" is not known. Use PUBLIC or AGENT.',
