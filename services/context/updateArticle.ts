@@ -5,6 +5,7 @@ import { requireNone } from '../../lib/validation.js';
 import { type ArticleContent, contentOf, readArticle, replaceArticle, requireValid, requireVersion, sameContent } from './article.js';
 import type { AuditLog } from './auditLog.js';
 import type { Embedder } from './embedder.js';
+import { maskedFields } from './fieldMask.js';
 import type { Store } from './store.js';
 
 type Field = keyof ArticleContent;
@@ -30,7 +31,7 @@ export const updateArticle =
   async ({ article, updateMask }, call) => {
     if (article === undefined || article.id === '' || article.id.includes('\0'))
       return requireNone([{ field: 'article.id', description: 'name the article to change' }]) as never;
-    const fields = updateMask === undefined ? [...FIELDS.values()].filter((field) => isSet(article[field])) : fieldsOf(updateMask);
+    const fields = maskedFields(FIELDS, updateMask, article);
     const { tenant } = call.principal;
     const stored = await store.within(call, async (tx) => {
       const before = await readArticle(tx, article.id, true);
@@ -51,15 +52,6 @@ export const updateArticle =
     embedder.wake();
     return { article: stored };
   };
-
-const isSet = (value: string | number | readonly string[] | Date | undefined): boolean =>
-  typeof value === 'string' || Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0;
-
-function fieldsOf(paths: readonly string[]): Field[] {
-  const description = `name only ${[...FIELDS.keys()].join(', ')}`;
-  requireNone(paths.filter((path) => !FIELDS.has(path)).map(() => ({ field: 'update_mask', description })));
-  return paths.flatMap((path) => FIELDS.get(path) ?? []);
-}
 
 /** The stored article with the named fields of the given one. */
 export function merge(before: Article, given: Article, fields: readonly Field[]): Article {

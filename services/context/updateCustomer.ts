@@ -1,7 +1,6 @@
 import { CustomerProfile } from '../../gen/replymesh/type/v1/customer.js';
 import type { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import type { Handler } from '../../lib/server.js';
-import { requireNone } from '../../lib/validation.js';
 import { fail } from '../errors.js';
 import type { AuditLog } from './auditLog.js';
 import type { Cache } from './cache.js';
@@ -9,6 +8,7 @@ import type { ContentKeys } from './contentKeys.js';
 import { changeVersion } from './customerVersions.js';
 import { requireNotErasedSince } from './erasures.js';
 import type { Change, FeatureStore } from './featureStore.js';
+import { maskedFields } from './fieldMask.js';
 import { noteChange } from './noteChange.js';
 import { readProfile, writeProfile } from './profileRow.js';
 import type { Store } from './store.js';
@@ -48,7 +48,7 @@ export const updateCustomer = (parts: Parts): Handler<CustomerServiceDefinition,
     const { tenant, subject: actor } = call.principal;
     const profile = given ?? NOTHING;
     const { id } = profile;
-    const named = namedIn(updateMask, profile);
+    const named = maskedFields(FIELDS, updateMask, profile);
     const { customer, created, change } = await store.alone(call, async (tx): Promise<Stored> => {
       const log = await audit.open(tx, tenant);
       const before = await readProfile(tx, keys, tenant, id);
@@ -69,16 +69,6 @@ export const updateCustomer = (parts: Parts): Handler<CustomerServiceDefinition,
     return { customer, created, changed: change !== undefined };
   };
 };
-
-/** Fields of a mask; all that are set without one. */
-function namedIn(paths: readonly string[] | undefined, profile: CustomerProfile): Field[] {
-  if (paths === undefined) return [...FIELDS.values()].filter((field) => isSet(profile[field]));
-  const description = `name only ${[...FIELDS.keys()].join(', ')}`;
-  requireNone(paths.filter((path) => !FIELDS.has(path)).map(() => ({ field: 'update_mask', description })));
-  return paths.flatMap((path) => FIELDS.get(path) ?? []);
-}
-
-const isSet = (value: CustomerProfile[Field]): boolean => (typeof value === 'number' ? value !== 0 : value.length > 0);
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 

@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm';
 import { Interaction, ResolutionStatus } from '../../gen/replymesh/type/v1/customer.js';
 import type { CustomerServiceDefinition } from '../../gen/replymesh/v1/customer_service.js';
 import type { Handler } from '../../lib/server.js';
-import { requireNone } from '../../lib/validation.js';
 import { fail } from '../errors.js';
 import type { AuditLog } from './auditLog.js';
 import { withLineChanged } from './behaviour.js';
@@ -10,6 +9,7 @@ import type { Cache } from './cache.js';
 import type { ContentKeys } from './contentKeys.js';
 import { changeVersion } from './customerVersions.js';
 import type { Change, FeatureStore } from './featureStore.js';
+import { maskedFields } from './fieldMask.js';
 import { auditedOf, readInteraction, sealSummary } from './interactionRow.js';
 import { noteChange } from './noteChange.js';
 import type { Store, Transaction } from './store.js';
@@ -36,7 +36,7 @@ export const updateInteraction = (parts: Parts): Handler<CustomerServiceDefiniti
   return async ({ customerId, interaction, updateMask }, call) => {
     const given = interaction ?? Interaction.fromPartial({});
     const { id } = given;
-    const named = namedIn(updateMask, given);
+    const named = maskedFields(FIELDS, updateMask, given);
     const { tenant, subject: actor } = call.principal;
     const { stored, change } = await store.alone(call, async (tx): Promise<{ stored: Interaction; change?: Change }> => {
       const log = await audit.open(tx, tenant);
@@ -60,14 +60,6 @@ export const updateInteraction = (parts: Parts): Handler<CustomerServiceDefiniti
     return { interaction: stored, changed: change !== undefined };
   };
 };
-
-/** Fields of a mask; all that are set without one. */
-function namedIn(paths: readonly string[] | undefined, line: Interaction): Field[] {
-  if (paths === undefined) return [...FIELDS.values()].filter((field) => line[field]);
-  const description = `name only ${[...FIELDS.keys()].join(', ')}`;
-  requireNone(paths.filter((path) => !FIELDS.has(path)).map(() => ({ field: 'update_mask', description })));
-  return paths.flatMap((path) => FIELDS.get(path) ?? []);
-}
 
 /** The stored line with the named fields of the given one. What was escalated stays so: `escalations_total` counts those ever. */
 function withFields(before: Interaction, given: Interaction, fields: readonly Field[]): Interaction {

@@ -91,6 +91,15 @@ describe('the prompt', () => {
     );
   });
 
+  it('tells what earlier messages were about, and of what other systems wrote only that it was', () => {
+    const interactions = [
+      { id: 'q', type: 'QUERY', summary: 'track_refund', resolutionStatus: 1 },
+      { id: 'c', type: 'CALL', summary: 'Marie Dubois wants to be rung back', resolutionStatus: 1 },
+    ].map((one) => ({ ...one, satisfactionScore: undefined, createTime: undefined }));
+    const { messages } = promptOf(request({ interactions }), 10_000);
+    expect(dataOf(messages[1].content)['earlier']).toEqual([{ type: 'QUERY', summary: 'track_refund' }, { type: 'CALL' }]);
+  });
+
   it('leaves out the least relevant passages when they are too long, and never the first', () => {
     const passages = [passage('a#0', 'x'.repeat(50)), passage('b#0', 'y'.repeat(50)), passage('c#0', 'z')];
     expect(promptOf(request({ passages }), 108).passages.map((one) => one.id)).toEqual(['a#0', 'b#0']);
